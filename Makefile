@@ -1,0 +1,59 @@
+# Yersin: every target says what it does; `make` prints them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/uv pip install -q --python $(BIN)/python
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+.PHONY: help setup demo run check fix test test-all lock generate bench screenshots clean
+
+help:  ## Print this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
+
+$(BIN)/uv: requirements-setup.lock
+	$(PYTHON) -c 'import sys; sys.exit("Yersin needs Python 3.11 or later; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-setup.lock
+	@touch $@
+
+.venv/.product: $(BIN)/uv requirements.lock
+	test -e .venv/.development || $(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.development: $(BIN)/uv requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@ .venv/.product
+
+setup: .venv/.product  ## Install what Yersin needs into .venv and bundle the front end
+
+demo: setup  ## Load a small invented country and serve it on http://127.0.0.1:8000
+	@exec $(BIN)/yersin demo
+
+run: setup  ## Serve what is in var/ (or YERSIN_DATA_DIR)
+	@exec $(BIN)/yersin serve
+
+check: .venv/.development  ## Lint, format, types, import contracts, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+fix: .venv/.development  ## Repair what ruff can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: .venv/.development setup  ## Everything that passes or fails the build
+	$(MAKE) check
+	$(BIN)/pytest
+
+lock: $(BIN)/uv  ## Renew the lock files (hashes, no addresses)
+	printf 'uv\nhatchling\neditables\n' | $(LOCK) - -o requirements-setup.lock
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+
+clean:  ## Remove what set-up made; data in var/ stays
+	rm -rf .venv node_modules src/yersin/web/bundle

@@ -1,0 +1,1 @@
+"""The house put together: rooms, ASGI application, worker, command line."""

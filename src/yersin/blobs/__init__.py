@@ -1,0 +1,1 @@
+"""Content-addressed encrypted files."""

@@ -1,0 +1,1 @@
+"""WebRTC signalling; media never passes through Python."""

@@ -1,0 +1,1 @@
+"""Pool, transactions, named SQL, migrations, embedded server."""

@@ -1,0 +1,1 @@
+"""Typeset PDF documents and their PAdES signatures."""

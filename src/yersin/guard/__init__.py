@@ -1,0 +1,1 @@
+"""The one way in: who, why and what; accounts, roles, care relationships, audit, keys."""

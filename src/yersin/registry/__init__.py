@@ -1,0 +1,1 @@
+"""Facilities, workforce, persons and administrative units."""

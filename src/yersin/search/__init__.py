@@ -1,0 +1,1 @@
+"""FHIR search compiled to SQL, one file per kind of parameter."""

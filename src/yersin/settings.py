@@ -1,0 +1,75 @@
+"""Settings: one frozen object, read once from the environment. Every field is documented in docs/settings.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+class BadSettingError(ValueError):
+    """A setting cannot be used; the message names the variable and the cure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator may choose. Names of variables are `YERSIN_` and the field in capitals."""
+
+    #: folder of everything this installation keeps: database, blobs, keys
+    data_dir: Path = Path("var")
+    #: an outside PostgreSQL 15 or later; without it Yersin starts its own
+    database_url: str | None = None
+    #: folder with `postgres` and `initdb`, in place of the wheel's
+    pg_bin: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    #: web processes; 0 means half the cores
+    workers: int = 0
+    #: zone of dates and times that carry none; fixed in the database when it is created
+    zone: str = "Asia/Ho_Chi_Minh"
+    #: the address people reach this server at; derived from host and port when empty
+    public_url: str = ""
+
+    @property
+    def base_url(self) -> str:
+        """Address of the server as its users see it, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def web_workers(self) -> int:
+        """Number of web processes to start, at least one."""
+        return self.workers or max(1, (os.cpu_count() or 2) // 2)
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings. Raises BadSettingError naming the variable at fault."""
+    text = {name: environ.get(f"YERSIN_{name.upper()}", "") for name in Settings.__dataclass_fields__}
+    default = Settings()
+    return Settings(
+        data_dir=Path(text["data_dir"] or default.data_dir).absolute(),
+        database_url=text["database_url"] or None,
+        pg_bin=Path(text["pg_bin"]) if text["pg_bin"] else None,
+        host=text["host"] or default.host,
+        port=_whole("port", text["port"], default.port, 65535),
+        workers=_whole("workers", text["workers"], default.workers, 256),
+        zone=_zone(text["zone"] or default.zone),
+        public_url=text["public_url"],
+    )
+
+
+def _whole(name: str, text: str, default: int, limit: int) -> int:
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) > limit:
+        raise BadSettingError(f"YERSIN_{name.upper()} is {text!r}; it must be a whole number from 0 to {limit}")
+    return int(text)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadSettingError(f"YERSIN_ZONE is {name!r}; use a name such as Asia/Ho_Chi_Minh") from error
+    return name

@@ -1,0 +1,1 @@
+"""Versions, history, id map and change log."""

@@ -1,0 +1,1 @@
+"""Consultations from a commune station to a hospital: ask, answer, meet, conclude."""

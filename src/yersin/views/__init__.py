@@ -1,0 +1,1 @@
+"""Flat tables for counting, fed by the change log."""

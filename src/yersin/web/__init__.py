@@ -1,0 +1,1 @@
+"""Shell, components, forms, languages and sign-in pages shared by every room."""
