@@ -1,0 +1,258 @@
+"""The database as the floors above see it: connections, transactions, retries, and failures that say what was stored.
+
+Two pools: automatic plans for point reads and writes; custom plans, a time limit and read-only for searches, since a
+generic plan misjudges GIN arrays. Source: https://www.postgresql.org/docs/current/runtime-config-query.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+import asyncpg
+import msgspec
+
+from yersin.db.failure import Clash, Committed, DatabaseFailure, busy, disk_full, too_costly, transient
+
+Connection: TypeAlias = asyncpg.Connection
+Record: TypeAlias = asyncpg.Record
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+T = TypeVar("T")
+
+WAIT: Final = 5.0  # seconds for a free connection
+SETTINGS: Final = {
+    "application_name": "yersin",
+    "jit": "off",
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "60s",
+}
+_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+_CLASHES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_FULL_HANDS = (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.OutOfMemoryError)
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Open with `connect`, close with `close`. Every method raises DatabaseFailure when the server is away."""
+
+    url: str
+    points: asyncpg.Pool
+    searches: asyncpg.Pool
+
+    @contextlib.asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """Lend a connection outside a transaction: each statement commits by itself. Leave no session state on it."""
+        async with _from(self.points, lost="unknown") as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def searching(self) -> AsyncIterator[Connection]:
+        """Lend a read-only connection with custom plans and a time limit."""
+        async with _from(self.searches, lost="no") as connection:
+            try:
+                yield connection
+            except asyncpg.QueryCanceledError as error:
+                raise too_costly() from error
+
+    @contextlib.asynccontextmanager
+    async def transaction(
+        self, *, isolation: Isolation = "read_committed", readonly: bool = False
+    ) -> AsyncIterator[Connection]:
+        """Commit at the end of the block, roll back when it raises."""
+        async with _from(self.points, lost="no") as connection:
+            transaction = connection.transaction(isolation=isolation, readonly=readonly)
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException:
+                with contextlib.suppress(*_AWAY, asyncpg.InterfaceError):
+                    await transaction.rollback()
+                raise
+            await _commit(connection, transaction)
+
+    async def retrying(
+        self,
+        work: Callable[[Connection], Awaitable[T]],
+        *,
+        attempts: int = 6,
+        isolation: Isolation = "read_committed",
+    ) -> T:
+        """Run `work` in a transaction, anew after a deadlock or a serialization failure. Assign ids beforehand."""
+        for attempt in range(attempts):
+            try:
+                async with self.transaction(isolation=isolation) as connection:
+                    return await work(connection)
+            except Clash:
+                await asyncio.sleep(random.uniform(0.0, 0.01 * 2**attempt))  # noqa: S311 - spreads clashes, keeps no secret
+        raise busy()
+
+    @contextlib.asynccontextmanager
+    async def dedicated(self, **server_settings: str) -> AsyncIterator[Connection]:
+        """Open a connection of its own, outside the pools: for LISTEN, the job queue and migrations."""
+        with _told(lost="no"):
+            connection = await asyncpg.connect(self.url, server_settings={**SETTINGS, **server_settings})
+            await prepare(connection)
+        try:
+            with _told(lost="unknown", connection=connection):
+                yield connection
+        finally:
+            with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, TimeoutError):
+                await connection.close(timeout=5)
+
+    async def fetch(self, query: str, *values: Any) -> list[Record]:
+        """Fetch all rows of one statement."""
+        async with self.acquire() as connection:
+            return list(await connection.fetch(query, *values))
+
+    async def fetchrow(self, query: str, *values: Any) -> Record | None:
+        """Fetch the first row of one statement."""
+        async with self.acquire() as connection:
+            return await connection.fetchrow(query, *values)
+
+    async def fetchval(self, query: str, *values: Any) -> Any:
+        """Fetch the first value of the first row."""
+        async with self.acquire() as connection:
+            return await connection.fetchval(query, *values)
+
+    async def execute(self, query: str, *values: Any) -> str:
+        """Run one statement; the answer is its command tag."""
+        async with self.acquire() as connection:
+            return str(await connection.execute(query, *values))
+
+    async def close(self) -> None:
+        """Wait for running work at most ten seconds, then close every connection."""
+        for pool in (self.points, self.searches):
+            try:
+                await asyncio.wait_for(pool.close(), 10)
+            except TimeoutError:
+                pool.terminate()
+
+
+async def connect(url: str, *, min_size: int = 1, max_size: int = 10, search_seconds: float = 15.0) -> Database:
+    """Open both pools; the one for searches may grow to half of `max_size`, at least two."""
+    searching = {
+        **SETTINGS,
+        "application_name": "yersin search",
+        "plan_cache_mode": "force_custom_plan",
+        "default_transaction_read_only": "on",
+        "statement_timeout": f"{int(search_seconds * 1000)}ms",
+    }
+    points = await _pool(url, min_size, max_size, SETTINGS)
+    try:
+        searches = await _pool(url, min_size, max(2, max_size // 2), searching)
+    except BaseException:
+        points.terminate()
+        raise
+    return Database(url=url, points=points, searches=searches)
+
+
+async def prepare(connection: Connection) -> None:
+    """Let json and jsonb be Python values; numbers stay exact."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + _encode(value),
+        decoder=lambda data: _decode(data[1:]),
+    )
+    await connection.set_type_codec("json", schema="pg_catalog", format="binary", encoder=_encode, decoder=_decode)
+
+
+async def _pool(url: str, min_size: int, max_size: int, settings: dict[str, str]) -> asyncpg.Pool:
+    try:
+        with _told(lost="no"):
+            return await asyncpg.create_pool(
+                url,
+                min_size=min_size,
+                max_size=max(max_size, min_size),
+                init=prepare,
+                reset=_keep,
+                server_settings=settings,
+                max_inactive_connection_lifetime=300.0,
+            )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise DatabaseFailure(
+            "login",
+            f"The database refused us: {error}. Correct the name, the password or the database in YERSIN_DATABASE_URL.",
+            vi=f"Cơ sở dữ liệu từ chối: {error}. Hãy sửa tên, mật khẩu hoặc cơ sở dữ liệu trong YERSIN_DATABASE_URL.",
+        ) from error
+
+
+async def _keep(_connection: Connection) -> None:
+    """Spare each release the round trip of RESET ALL; the driver still ends an open transaction.
+
+    Session state (SET, LISTEN, session locks) therefore belongs on `dedicated` connections only.
+    """
+
+
+@contextlib.asynccontextmanager
+async def _from(pool: asyncpg.Pool, *, lost: Committed) -> AsyncIterator[Connection]:
+    with _told(lost="no"):
+        try:
+            connection = await pool.acquire(timeout=WAIT)
+        except TimeoutError as error:
+            raise busy() from error
+    try:
+        with _told(lost=lost, connection=connection):
+            yield connection
+    finally:
+        # a connection that cannot be made clean is closed by the pool; what the block did or raised stays the answer
+        with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            await pool.release(connection)
+
+
+async def _commit(connection: Connection, transaction: Any) -> None:
+    """Commit. When the line breaks after COMMIT was sent, nobody knows what became of it."""
+    try:
+        await transaction.commit()
+    except _AWAY as error:
+        raise transient(committed="unknown") from error
+    except asyncpg.InterfaceError as error:
+        if not connection.is_closed():
+            raise
+        # the line had broken before COMMIT could be sent
+        raise transient() from error
+
+
+@contextlib.contextmanager
+def _told(*, lost: Committed, connection: Connection | None = None) -> Iterator[None]:
+    """Turn what driver and server say about their own state into a DatabaseFailure; leave the rest alone.
+
+    Inside a block the caller's own code may raise OSError too: it is ours only when the connection is gone.
+    """
+    try:
+        yield
+    except _CLASHES as error:
+        raise busy(Clash) from error
+    except (*_FULL_HANDS, asyncpg.QueryCanceledError) as error:
+        raise busy() from error
+    except asyncpg.DiskFullError as error:
+        raise disk_full() from error
+    except (*_AWAY, asyncpg.InterfaceError) as error:
+        if not _gone(connection, error):
+            raise
+        raise transient(committed=lost) from error
+
+
+def _gone(connection: Connection | None, error: Exception) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return True
+    if connection is not None:
+        return bool(connection.is_closed())
+    # a closing pool is a program that stops; other interface errors are mistakes in a call
+    return not isinstance(error, asyncpg.InterfaceError) or str(error) in {"pool is closing", "pool is closed"}
