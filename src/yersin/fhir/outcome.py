@@ -1,0 +1,36 @@
+"""Findings as a FHIR OperationOutcome, and the one value of a choice.
+
+Source: https://hl7.org/fhir/R4/operationoutcome.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from yersin.fhir import r4
+from yersin.fhir.problem import Issue
+from yersin.fhir.structs import Struct
+
+
+def outcome(issues: Sequence[Issue]) -> r4.OperationOutcome:
+    """Make the resource that tells a client what was found."""
+    return r4.OperationOutcome(issue=[_issue(issue) for issue in issues])
+
+
+def _issue(issue: Issue) -> r4.OperationOutcomeIssue:
+    return r4.OperationOutcomeIssue(
+        severity=issue.severity,
+        code=issue.code,
+        diagnostics=issue.diagnostics or None,
+        expression=[issue.expression] if issue.expression else None,
+    )
+
+
+def choice(struct: Struct, stem: str) -> Any:
+    """Answer the one value of a choice that is set: `choice(observation, "value")`; None when there is none."""
+    for base in type(struct).__mro__:
+        names = base.__dict__.get("CHOICES", {}).get(stem)
+        if names:
+            return next((v for n in names if (v := getattr(struct, n)) is not None), None)
+    raise AttributeError(f"{type(struct).__name__} has no {stem}[x]")
