@@ -1,0 +1,90 @@
+"""The statements that read versions, each under a scope: what of the store the asker may see at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from yersin.db import Connection
+from yersin.db.sql import Sql
+from yersin.fhir import r4
+
+from .identity import RowId
+from .schema import table
+from .versions import Version
+
+
+class Scope(Protocol):
+    """A restriction that is part of the SQL. `guard` makes them; nothing else decides what is seen."""
+
+    def condition(self, sql: Sql, type_name: str, pat: str) -> str:
+        """Return an SQL condition on the row of `type_name` whose place is the expression `pat`."""
+
+
+async def read(connection: Connection, type_name: str, row: RowId, scope: Scope) -> Version | None:
+    """Current version of a resource, deleted or not; None where there is none or the scope hides it."""
+    sql = Sql(r4.TYPE_NUMBER[type_name], row.id)
+    found = await connection.fetchrow(
+        "SELECT m.ver, m.deleted, m.name, m.pat, r.upd, r.enc, r.content FROM id_map m "
+        f"LEFT JOIN {table(type_name)} r ON r.pat = m.pat AND r.id = m.id "
+        f"WHERE m.type = $1 AND m.id = $2 AND {scope.condition(sql, type_name, 'm.pat')}",
+        *sql.arguments,
+    )
+    if found is None or found["name"] != row.name:
+        return None
+    if found["deleted"]:
+        return await vread(connection, type_name, row, found["ver"], scope)
+    return _version(type_name, row, found)
+
+
+async def vread(connection: Connection, type_name: str, row: RowId, ver: int, scope: Scope) -> Version | None:
+    """One version of a resource; a version is seen if its current row may be."""
+    versions = await history(connection, type_name, row, scope, only=ver)
+    return versions[0] if versions else None
+
+
+async def history(
+    connection: Connection, type_name: str, row: RowId, scope: Scope, *, only: int | None = None, limit: int = 1000
+) -> list[Version]:
+    """Versions of a resource, newest first."""
+    sql = Sql(r4.TYPE_NUMBER[type_name], row.id, only, limit)
+    rows = await connection.fetch(
+        f"""WITH m AS (SELECT pat, name FROM id_map m WHERE type = $1 AND id = $2
+              AND {scope.condition(sql, type_name, "m.pat")}),
+        v AS (SELECT r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r JOIN m ON r.pat = m.pat WHERE r.id = $2
+          UNION ALL SELECT h.ver, h.upd, h.enc, h.content, h.pat FROM history h JOIN m ON h.pat = m.pat
+            WHERE h.type = $1 AND h.id = $2)
+        SELECT v.*, m.name FROM v, m WHERE $3::int IS NULL OR v.ver = $3 ORDER BY v.ver DESC LIMIT $4""",
+        *sql.arguments,
+    )
+    return [_version(type_name, row, r) for r in rows if r["name"] == row.name]
+
+
+def _version(type_name: str, row: RowId, record: Any) -> Version:
+    return Version(
+        type=type_name,
+        id=row.name or str(row.id),
+        ver=record["ver"],
+        upd=record["upd"],
+        pat=record["pat"],
+        enc=record["enc"],
+        content=record["content"],
+    )
+
+
+async def current(connection: Connection, type_name: str, ids: Sequence[UUID], scope: Scope) -> list[Version]:
+    """Current versions of several resources of one type, in no order; hidden and deleted ones are absent."""
+    sql = Sql(r4.TYPE_NUMBER[type_name], list(ids))
+    rows = await connection.fetch(
+        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM id_map m JOIN {table(type_name)} r "
+        f"ON r.pat = m.pat AND r.id = m.id WHERE m.type = $1 AND m.id = ANY($2::uuid[]) AND "
+        f"{scope.condition(sql, type_name, 'm.pat')}",
+        *sql.arguments,
+    )
+    return [version_of(type_name, r) for r in rows]
+
+
+def version_of(type_name: str, record: Any) -> Version:
+    """Make a version of a row with the columns id, name, ver, upd, enc, content and pat."""
+    return _version(type_name, RowId(record["id"], record["name"]), record)

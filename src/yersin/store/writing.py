@@ -1,0 +1,254 @@
+"""The statements that write versions. Each change is one statement: row, ranges, history, id map and change log together.
+
+Nothing here decides: `guard.access` has checked, locked and numbered the changes before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from yersin.db import Connection
+from yersin.fhir import r4
+
+from .schema import INDEX_VERSION, has_ranges, range_table, table
+
+#: from this many creates of one type in one transaction on, rows are copied instead of inserted
+COPY_FROM = 24
+
+
+class Ranges(NamedTuple):
+    """Rows of the range table, as columns."""
+
+    param: Sequence[int] = ()
+    key: Sequence[int] = ()
+    unit: Sequence[int] = ()
+    lo: Sequence[float] = ()
+    hi: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One version to be written. `ver` is the new version; `old_pat` is where the row lies now, if it does."""
+
+    op: str
+    type: str
+    id: UUID
+    pat: UUID
+    ver: int = 1
+    name: str | None = None
+    owner: UUID | None = None
+    old_pat: UUID | None = None
+    enc: int = 0
+    content: bytes = b""
+    tok: Sequence[int] = ()
+    d_lo: datetime | None = None
+    d_hi: datetime | None = None
+    txt: str | None = None
+    srt: Sequence[str] | None = None
+    ranges: Ranges = field(default_factory=Ranges)
+
+    @property
+    def key(self) -> tuple[int, UUID]:
+        """Key in the id map."""
+        return r4.TYPE_NUMBER[self.type], self.id
+
+    def arguments(self) -> tuple[Any, ...]:
+        """Arguments of the insert and replace statements."""
+        number = r4.TYPE_NUMBER[self.type]
+        row = (number, self.id, self.pat, self.ver, self.name, self.owner, INDEX_VERSION, self.enc, self.content)
+        index = (self.d_lo, self.d_hi, self.txt, self.srt, self.tok)
+        return (*row, *index, *self.ranges) if has_ranges(self.type) else (*row, *index)
+
+
+class Locked(NamedTuple):
+    """What the id map says of a resource, its row locked until the transaction ends."""
+
+    pat: UUID
+    ver: int
+    deleted: bool
+    name: str | None
+    owner: UUID | None
+
+
+_CLOCK = "date_trunc('milliseconds', clock_timestamp())"
+_COLUMNS = "id, pat, ver, name, ixv, enc, content, d_lo, d_hi, txt, srt, tok, upd"
+_VALUES = (
+    "$2::uuid, $3::uuid, $4::int, $5::text, $7::smallint, $8::smallint, $9::bytea, $10::timestamptz, $11::timestamptz, "
+    "$12::text, $13::text[], $14::bigint[], t.upd"
+)
+_LOG = "INSERT INTO change_log (at, type, id, ver, pat, op) SELECT upd, $1::smallint, $2::uuid, $4::int, $3::uuid, "
+#: number of arguments of an insert; a caller's own part of the statement counts on from here
+_FIXED, _RANGED = 14, 19
+
+
+@cache
+def argument_count(type_name: str) -> int:
+    """Number of arguments that `insert_sql` of a type takes."""
+    return _RANGED if has_ranges(type_name) else _FIXED
+
+
+@cache
+def insert_sql(type_name: str, also: str = "") -> str:
+    """SQL that writes a first version. `also` is a further `, name AS (INSERT …)` part of the same statement."""
+    return (
+        f"WITH t AS MATERIALIZED (SELECT {_CLOCK} AS upd), "
+        "m AS (INSERT INTO id_map (type, id, pat, ver, name, owner) VALUES ($1, $2, $3, $4, $5, $6)), "
+        f"r AS (INSERT INTO {table(type_name)} ({_COLUMNS}) SELECT {_VALUES} FROM t), "
+        f"{_insert_ranges(type_name)} c AS ({_LOG} 'C' FROM t){also} SELECT upd FROM t"
+    )
+
+
+def _insert_ranges(type_name: str) -> str:
+    if not has_ranges(type_name):
+        return ""
+    return (
+        f"g AS (INSERT INTO {range_table(type_name)} (pat, id, param, key, unit, lo, hi) SELECT $3::uuid, $2::uuid, n.* FROM "
+        "unnest($15::smallint[], $16::bigint[], $17::bigint[], $18::float8[], $19::float8[]) AS n), "
+    )
+
+
+@cache
+def _revive_sql(type_name: str) -> str:
+    return insert_sql(type_name).replace(
+        "INSERT INTO id_map (type, id, pat, ver, name, owner) VALUES ($1, $2, $3, $4, $5, $6)",
+        "UPDATE id_map SET ver = $4, pat = $3, deleted = false, owner = coalesce(owner, $6) WHERE type = $1 AND id = $2",
+    )
+
+
+def _keep(type_name: str) -> str:
+    """Move the current row to history."""
+    return (
+        "INSERT INTO history (pat, type, id, ver, tx, upd, op, enc, content) SELECT pat, $1::smallint, id, ver, tx, upd, "
+        f"""(CASE ver WHEN 1 THEN 'C' ELSE 'U' END)::"char", enc, content FROM {table(type_name)} WHERE pat = $3 AND id = $2"""
+    )
+
+
+def _now_after(type_name: str) -> str:
+    """Clock of the database, but always later than the version before."""
+    old = f"(SELECT upd + interval '1 millisecond' FROM {table(type_name)} WHERE pat = $3 AND id = $2)"
+    return f"WITH t AS MATERIALIZED (SELECT greatest({_CLOCK}, {old}) AS upd)"
+
+
+@cache
+def _replace_sql(type_name: str) -> str:
+    assignments = ", ".join(
+        f"{column} = {value}"
+        for column, value in zip(_COLUMNS.split(", "), _VALUES.split(", "), strict=True)
+        if column not in ("id", "pat")
+    )
+    clear = f"DELETE FROM {range_table(type_name)} WHERE pat = $3 AND id = $2"
+    return (
+        f"{_now_after(type_name)}, h AS ({_keep(type_name)}), "
+        f"r AS (UPDATE {table(type_name)} SET {assignments}, tx = pg_current_xact_id() FROM t WHERE pat = $3 AND id = $2), "
+        f"{f'z AS ({clear}), ' if has_ranges(type_name) else ''}{_insert_ranges(type_name)}"
+        "m AS (UPDATE id_map SET ver = $4, pat = $3, owner = coalesce(owner, $6) WHERE type = $1 AND id = $2), "
+        f"c AS ({_LOG} 'U' FROM t) SELECT upd FROM t"
+    )
+
+
+@cache
+def _remove_sql(type_name: str) -> str:
+    clear = f"z AS (DELETE FROM {range_table(type_name)} WHERE pat = $3 AND id = $2), " if has_ranges(type_name) else ""
+    return (
+        f"{_now_after(type_name)}, h AS ({_keep(type_name)} UNION ALL "
+        "SELECT $3::uuid, $1::smallint, $2::uuid, $4::int, pg_current_xact_id(), upd, 'D', 0, NULL FROM t), "
+        f"r AS (DELETE FROM {table(type_name)} WHERE pat = $3 AND id = $2), {clear}"
+        "m AS (UPDATE id_map SET ver = $4, deleted = true WHERE type = $1 AND id = $2), "
+        f"c AS ({_LOG} 'D' FROM t) SELECT upd FROM t"
+    )
+
+
+async def lock(connection: Connection, keys: Iterable[tuple[int, UUID]]) -> dict[tuple[int, UUID], Locked]:
+    """Lock rows of the id map in their order and say what is there; ids never used are absent."""
+    ordered = sorted(set(keys))
+    rows = await connection.fetch(
+        "SELECT m.type, m.id, m.pat, m.ver, m.deleted, m.name, m.owner FROM unnest($1::smallint[], $2::uuid[]) AS k (type, id) "
+        "JOIN id_map m ON m.type = k.type AND m.id = k.id ORDER BY m.type, m.id FOR UPDATE OF m",
+        [number for number, _ in ordered],
+        [key for _, key in ordered],
+    )
+    return {(r["type"], r["id"]): Locked(r["pat"], r["ver"], r["deleted"], r["name"], r["owner"]) for r in rows}
+
+
+async def write(connection: Connection, writes: Sequence[Write]) -> list[datetime]:
+    """Write versions inside the caller's transaction; answers their `lastUpdated` in the same order."""
+    moments: dict[tuple[int, UUID], datetime] = {}
+    for (type_name, op), group in groupby(sorted(writes, key=_order), key=lambda w: (w.type, w.op)):
+        batch = list(group)
+        if op == "C" and len(batch) >= COPY_FROM and all(w.ver == 1 for w in batch):
+            moment = await _copy(connection, type_name, batch)
+            moments.update((w.key, moment) for w in batch)
+        else:
+            for one in batch:
+                moments[one.key] = await _write_one(connection, one)
+    return [moments[w.key] for w in writes]
+
+
+def _order(one: Write) -> tuple[str, str, UUID]:
+    return one.type, one.op, one.id
+
+
+async def _write_one(connection: Connection, one: Write) -> datetime:
+    if one.op == "D":
+        number = r4.TYPE_NUMBER[one.type]
+        return await _moment(connection, _remove_sql(one.type), (number, one.id, one.old_pat, one.ver))
+    if one.op == "C":
+        sql = insert_sql(one.type) if one.ver == 1 else _revive_sql(one.type)
+        return await _moment(connection, sql, one.arguments())
+    if one.old_pat is not None and one.old_pat != one.pat:
+        await _move(connection, one.type, one.id, one.old_pat, one.pat)
+    return await _moment(connection, _replace_sql(one.type), one.arguments())
+
+
+async def _moment(connection: Connection, sql: str, arguments: Sequence[Any]) -> datetime:
+    moment: datetime = await connection.fetchval(sql, *arguments)
+    return moment
+
+
+async def _move(connection: Connection, type_name: str, id_: UUID, old: UUID, new: UUID) -> None:
+    """Carry a row and its history to another patient's place."""
+    tables = [table(type_name), *([range_table(type_name)] if has_ranges(type_name) else [])]
+    for name in tables:
+        await connection.execute(f"UPDATE {name} SET pat = $3 WHERE pat = $2 AND id = $1", id_, old, new)
+    await connection.execute(
+        "UPDATE history SET pat = $4 WHERE pat = $3 AND type = $1 AND id = $2", r4.TYPE_NUMBER[type_name], id_, old, new
+    )
+
+
+async def _copy(connection: Connection, type_name: str, writes: Sequence[Write]) -> datetime:
+    """Write many first versions of one type by COPY."""
+    number = r4.TYPE_NUMBER[type_name]
+    moment: datetime = await connection.fetchval(f"SELECT {_CLOCK}")
+    await connection.copy_records_to_table(
+        "id_map",
+        columns=("type", "id", "pat", "ver", "name", "owner"),
+        records=[(number, w.id, w.pat, 1, w.name, w.owner) for w in writes],
+    )
+    await connection.copy_records_to_table(
+        type_name.lower(),
+        schema_name="fhir",
+        columns=_COLUMNS.split(", "),
+        records=[
+            (w.id, w.pat, 1, w.name, INDEX_VERSION, w.enc, w.content, w.d_lo, w.d_hi, w.txt, w.srt, w.tok, moment)
+            for w in writes
+        ],
+    )
+    if has_ranges(type_name):
+        await connection.copy_records_to_table(
+            f"{type_name.lower()}_range",
+            schema_name="fhir",
+            columns=("pat", "id", "param", "key", "unit", "lo", "hi"),
+            records=[(w.pat, w.id, *row) for w in writes for row in zip(*w.ranges, strict=True)],
+        )
+    await connection.copy_records_to_table(
+        "change_log",
+        columns=("at", "type", "id", "ver", "pat", "op"),
+        records=[(moment, number, w.id, 1, w.pat, b"C") for w in writes],
+    )
+    return moment
