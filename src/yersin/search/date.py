@@ -1,0 +1,81 @@
+"""Date parameters: a value and a target are both spans of time. Source: https://hl7.org/fhir/R4/search.html#date"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from yersin.fhir.dates import Comparison, approximate, comparison, seconds
+from yersin.fhir.parameters import Parameter
+
+from .page import Criterion
+from .where import Where, either, refuse_modifier
+
+#: no single date, however partial, covers more
+_LONGEST = timedelta(days=366)
+
+
+def where(criterion: Criterion, clause: Where) -> None:
+    """Add a date criterion, on the row's own columns when it is the type's main date."""
+    if criterion.modifier:
+        raise refuse_modifier(criterion, ("missing",))
+    parameter = criterion.parameter
+    values = [comparison(value, clause.zone, calendar=parameter.calendar) for value in criterion.values]
+    if parameter.code == "_lastUpdated":
+        clause.add(either([_instant(v, clause) for v in values]))
+    elif parameter.main:
+        clause.add(either([f"({_on_row(v, parameter, clause)})" for v in values]))
+    else:
+        for negated, group in _by_negation(values):
+            clause.in_ranges(
+                parameter.rows, either([_compare(v, "x.lo", "x.hi", clause, "float8") for v in group]), negated=negated
+            )
+
+
+def _by_negation(values: list[Comparison]) -> list[tuple[bool, list[Comparison]]]:
+    """Part `ne` from the rest: it asks for the absence of a matching row."""
+    groups = [
+        (False, [v for v in values if v.prefix != "ne"]),
+        (True, [v._replace(prefix="eq") for v in values if v.prefix == "ne"]),
+    ]
+    return [(negated, group) for negated, group in groups if group]
+
+
+def _on_row(value: Comparison, parameter: Parameter, clause: Where) -> str:
+    condition = _compare(value, "r.d_lo", "r.d_hi", clause, "timestamptz")
+    if parameter.calendar and value.prefix in ("gt", "ge", "sa", "eq"):
+        # days and months are short, so the index on d_lo can be entered from below, too
+        condition += f" AND r.d_lo > {clause.sql.arg(value.lo - _LONGEST, 'timestamptz')}"
+    return condition
+
+
+_SQL = {
+    "eq": "{low} >= {lo} AND {high} <= {hi}",
+    "ne": "NOT ({low} >= {lo} AND {high} <= {hi})",
+    "gt": "{high} > {hi}",
+    "lt": "{low} < {lo}",
+    "ge": "({low} >= {lo} OR {high} > {hi})",
+    "le": "({high} <= {hi} OR {low} < {lo})",
+    "sa": "{low} >= {hi}",
+    "eb": "{high} <= {lo}",
+    "ap": "{low} < {hi} AND {high} > {lo}",
+}
+
+
+def _compare(value: Comparison, low: str, high: str, clause: Where, cast: str) -> str:
+    """Return the SQL of `yersin.fhir.dates.matches`."""
+    if value.prefix == "ap":
+        value = Comparison("ap", *approximate(value, clause.now))
+    template = _SQL[value.prefix]
+    ends = {
+        name: clause.sql.arg(seconds(end) if cast == "float8" else end, cast)
+        for name, end in (("lo", value.lo), ("hi", value.hi))
+        if f"{{{name}}}" in template
+    }
+    return template.format(low=low, high=high, **ends)
+
+
+def _instant(value: Comparison, clause: Where) -> str:
+    return f"({_compare(value, 'r.upd', _NEXT, clause, 'timestamptz')})"
+
+
+_NEXT = "(r.upd + interval '1 millisecond')"

@@ -1,0 +1,79 @@
+"""Text made comparable: folded for search, accent-exact for equality, keyed for Vietnamese dictionary order.
+
+No SQL folds or sorts text a person sees. Order of letters and tones: TCVN 5712 and the dictionaries of the Institute of
+Linguistics (ngang, huyền, hỏi, ngã, sắc, nặng). Old and new tone placement (hòa, hoà) are the same word.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from unicodedata import category, normalize
+
+_ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+_TONES = {"̀": 1, "̉": 2, "̃": 3, "́": 4, "̣": 5}
+_LETTER = {letter: chr(0x40 + place) for place, letter in enumerate(_ALPHABET)}  # "@" and up: above the digits
+_STROKE = str.maketrans("đĐ", "dD")
+_WORD = re.compile(r"\w+")
+
+
+class _Folded(dict[int, str]):
+    """What each character folds to, worked out at its first use."""
+
+    def __missing__(self, code: int) -> str:
+        text = normalize("NFD", _without_marks(normalize("NFD", chr(code).translate(_STROKE))).casefold())
+        found = self[code] = _without_marks(text)
+        return found
+
+
+def _without_marks(text: str) -> str:
+    return "".join([c for c in text if category(c) != "Mn"])
+
+
+_FOLDED = _Folded()
+
+
+def fold(text: str) -> str:
+    """Strip marks and case and collapse blanks: `  NGUYỄN  Văn Đức` becomes `nguyen van duc`."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    return " ".join(normalize("NFC", text).translate(_FOLDED).split())
+
+
+def words(text: str) -> list[str]:
+    """Give the folded words of a text; punctuation separates."""
+    return _WORD.findall(fold(text))
+
+
+def normal(text: str) -> str:
+    """Give the accent-exact form: case folded, blanks collapsed, tones at the end of each syllable wherever written."""
+    return " ".join([_syllable(word)[0] for word in _split(text)])
+
+
+def sort_key(text: str) -> str:
+    """Give a text whose byte order is Vietnamese dictionary order: syllable by syllable, letters before the tone."""
+    if not text:
+        return ""
+    parted = [_syllable(word) for word in _split(text)]
+    return " ".join([key for _, key in parted]) + "\x01" + " ".join([whole for whole, _ in parted])
+
+
+def _split(text: str) -> list[str]:
+    return normalize("NFC", text).casefold().split()
+
+
+@lru_cache(maxsize=16384)
+def _syllable(word: str) -> tuple[str, str]:
+    """Give a word's accent-exact form and its sort key."""
+    plain, tones = _parted(word)
+    letters = "".join([_LETTER.get(char, char) for char in plain])
+    return plain + "".join(tones), f"{letters}{_TONES[tones[0]] if tones else 0}"
+
+
+def _parted(word: str) -> tuple[str, list[str]]:
+    """Part a syllable from its tones; a mark that makes another letter (ă, ơ) stays with the letter."""
+    letters: list[str] = []
+    tones: list[str] = []
+    for char in normalize("NFD", word):
+        (tones if char in _TONES else letters).append(char)
+    return normalize("NFC", "".join(letters)), tones

@@ -1,0 +1,79 @@
+"""`_include` and `_revinclude`. Source: https://hl7.org/fhir/R4/search.html#include"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from yersin.db import Connection
+from yersin.db.sql import Sql
+from yersin.fhir import r4
+from yersin.fhir.expressions import extractor
+from yersin.store.identity import row_id
+from yersin.store.reading import Scope, current, version_of
+from yersin.store.schema import table
+from yersin.store.versions import Version
+
+from .page import Include, Query
+from .rows import Indexer
+from .tokens import hashes, reference_text
+
+#: resources that one `_revinclude` adds at most; the client is told when there are more by paging it itself
+LIMIT = 1000
+
+
+async def included(
+    connection: Connection, indexer: Indexer, query: Query, matches: Sequence[Version], scope: Scope
+) -> list[Version]:
+    """Resources that the matches refer to, and those that refer to them; each once, and none that is a match."""
+    seen = {(v.type, v.id) for v in matches}
+    added: list[Version] = []
+    for rule in query.includes:
+        for version in await _forward(connection, indexer, rule, matches, scope):
+            if (version.type, version.id) not in seen:
+                seen.add((version.type, version.id))
+                added.append(version)
+    for rule in query.revincludes:
+        for version in await _reverse(connection, indexer, rule, matches, scope):
+            if (version.type, version.id) not in seen:
+                seen.add((version.type, version.id))
+                added.append(version)
+    return added
+
+
+async def _forward(
+    connection: Connection, indexer: Indexer, rule: Include, matches: Sequence[Version], scope: Scope
+) -> list[Version]:
+    extract = extractor(rule.parameter.paths)
+    wanted: dict[str, set[UUID]] = {}
+    for version in matches:
+        if version.type == rule.source:
+            for type_name, logical_id in _targets(extract(version.resource()), indexer.base):
+                if type_name in r4.TYPE_NUMBER and rule.target in ("", type_name):
+                    wanted.setdefault(type_name, set()).add(row_id(type_name, logical_id).id)
+    return [v for name, ids in wanted.items() for v in await current(connection, name, sorted(ids), scope)]
+
+
+def _targets(values: Iterable[Any], base: str) -> Iterable[tuple[str, str]]:
+    for value in values:
+        text = reference_text(value.reference, base) if isinstance(value, r4.Reference) and value.reference else ""
+        type_name, _, logical_id = text.partition("/")
+        if logical_id:
+            yield type_name, logical_id
+
+
+async def _reverse(
+    connection: Connection, indexer: Indexer, rule: Include, matches: Sequence[Version], scope: Scope
+) -> list[Version]:
+    codes = rule.parameter.covers or (rule.parameter.code,)
+    texts = [f"{code}>{v.type}/{v.id}" for code in codes for v in matches if rule.target in ("", v.type)]
+    if not texts:
+        return []
+    sql = Sql(list(hashes(texts, indexer.key)))
+    rows = await connection.fetch(
+        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(rule.source)} r "
+        f"WHERE r.tok && $1::bigint[] AND {scope.condition(sql, rule.source, 'r.pat')} ORDER BY r.pat, r.id LIMIT {LIMIT}",
+        *sql.arguments,
+    )
+    return [version_of(rule.source, row) for row in rows]

@@ -1,0 +1,80 @@
+"""Number parameters, and the comparison that quantities share. Source: https://hl7.org/fhir/R4/search.html#number"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from .page import Criterion
+from .where import Where, either, refuse_modifier, refuse_value
+
+PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """A number as searched for: prefix, the number itself, and the half-open span its digits imply."""
+
+    prefix: str
+    value: Decimal
+    lo: Decimal
+    hi: Decimal
+
+
+def amount(criterion: Criterion, text: str) -> Amount:
+    """Read `gt5.40`. Raises Problem when it is no number."""
+    prefix = text[:2] if text[:2] in PREFIXES else "eq"
+    digits = text.removeprefix(prefix) if text[:2] in PREFIXES else text
+    try:
+        value = Decimal(digits)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or len(digits) > _LONGEST or abs(value.adjusted()) > 300:
+        raise refuse_value(criterion, text, "write a number such as 5.4 or gt5.4.")
+    half = Decimal(5).scaleb(int(value.as_tuple().exponent) - 1)
+    return Amount(prefix=prefix, value=value, lo=value - half, hi=value + half)
+
+
+def compare(wanted: Amount, clause: Where) -> str:
+    """Return the SQL that compares the range row `x` with an amount."""
+
+    def number(value: Decimal) -> str:
+        return clause.sql.arg(float(value), "float8")
+
+    exact = wanted.value
+    match wanted.prefix:
+        case "eq" | "ne":
+            return f"x.lo >= {number(wanted.lo)} AND (x.hi < {number(wanted.hi)} OR x.hi = {number(exact)})"
+        case "gt":
+            return f"x.hi > {number(exact)}"
+        case "lt":
+            return f"x.lo < {number(exact)}"
+        case "ge":
+            return f"x.hi >= {number(exact)}"
+        case "le":
+            return f"x.lo <= {number(exact)}"
+        case "sa":
+            return f"x.lo > {number(exact)}"
+        case "eb":
+            return f"x.hi < {number(exact)}"
+        case _:
+            tenth = abs(exact) / 10
+            return f"x.lo <= {number(exact + tenth)} AND x.hi >= {number(exact - tenth)}"
+
+
+def where(criterion: Criterion, clause: Where) -> None:
+    """Add a number criterion."""
+    if criterion.modifier:
+        raise refuse_modifier(criterion, ("missing",))
+    amounts = [amount(criterion, value) for value in criterion.values]
+    add(criterion, clause, [(a, compare(a, clause)) for a in amounts])
+
+
+def add(criterion: Criterion, clause: Where, compared: list[tuple[Amount, str]], numbers: tuple[int, ...] = ()) -> None:
+    """Require a row for one of the comparisons; `ne` asks that no row is equal."""
+    rows = numbers or criterion.parameter.rows
+    for negated in (False, True):
+        group = [f"({sql})" for a, sql in compared if (a.prefix == "ne") is negated]
+        if group:
+            clause.in_ranges(rows, either(group), negated=negated)

@@ -1,0 +1,45 @@
+"""String parameters: a value starts with the text, whatever its case and accents. Source: https://hl7.org/fhir/R4/search.html#string"""
+
+from __future__ import annotations
+
+import re
+
+from yersin.fhir.parameters import parameters
+
+from .folding import fold
+from .page import Criterion
+from .tokens import string_query
+from .where import Where, either, refuse_modifier
+
+_SIGN = re.compile(r"([^\w\s])")
+
+
+def where(criterion: Criterion, clause: Where) -> None:
+    """Add a string criterion; `:exact` compares as written, `:contains` anywhere in the value."""
+    codes = criterion.parameter.covers or (criterion.parameter.code,)
+    if criterion.modifier == "exact":
+        clause.any_token([f"{code}:exact={value}" for code in codes for value in criterion.values])
+    elif criterion.modifier == "contains":
+        clause.add(either([_line(clause, code, "[^\\n]*" + _quoted(v)) for code in codes for v in criterion.values]))
+    elif criterion.modifier == "":
+        _starting(criterion, codes, clause)
+    else:
+        raise refuse_modifier(criterion, ("contains", "exact", "missing"))
+
+
+def _starting(criterion: Criterion, codes: tuple[str, ...], clause: Where) -> None:
+    asked = [(code, value, *string_query(code, value)) for code in codes for value in criterion.values]
+    if all(text for _, _, text, _ in asked):
+        clause.any_token([text for _, _, text, _ in asked])
+    if not all(settled for _, _, _, settled in asked):
+        clause.add(either([_line(clause, code, _quoted(value)) for code, value, _, _ in asked]))
+
+
+def _line(clause: Where, code: str, pattern: str) -> str:
+    """Return a condition on the lines of `txt`: `|number|number=folded value`, the numbers being those of parameters."""
+    number = parameters(clause.type)[code].number
+    return f"r.txt ~ {clause.sql.arg(f'[|]{number}([|][0-9]+)*={pattern}', 'text')}"
+
+
+def _quoted(value: str) -> str:
+    return _SIGN.sub(r"\\\1", fold(value))

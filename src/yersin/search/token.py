@@ -1,0 +1,47 @@
+"""Token parameters. Source: https://hl7.org/fhir/R4/search.html#token"""
+
+from __future__ import annotations
+
+from yersin.store.identity import row_id
+
+from .page import Criterion
+from .tokens import of_type_query, present, token_query
+from .where import Where, refuse_modifier, refuse_value
+
+MODIFIERS = ("missing", "not", "of-type")
+
+
+def where(criterion: Criterion, clause: Where) -> None:
+    """Add a token criterion."""
+    parameter = criterion.parameter
+    if parameter.code == "_id":
+        _ids(criterion, clause)
+        return
+    if criterion.modifier not in ("", *MODIFIERS):
+        raise refuse_modifier(criterion, MODIFIERS)
+    codes = parameter.covers or (parameter.code,)
+    if criterion.modifier == "of-type":
+        texts = [t for value in criterion.values for t in of_type_query(parameter, value)]
+    else:
+        texts = [t for value in criterion.values for code in codes for t in token_query(parameter, _plain(value), code)]
+    clause.any_token(texts, negated=criterion.modifier == "not")
+
+
+def missing(criterion: Criterion, clause: Where) -> None:
+    """Add `:missing` of any kind of parameter whose presence is a token."""
+    (value, *more) = criterion.values
+    if more or value not in ("true", "false"):
+        raise refuse_value(criterion, ",".join(criterion.values), "write true or false.")
+    codes = criterion.parameter.covers or (criterion.parameter.code,)
+    clause.any_token([present(code) for code in codes], negated=value == "true")
+
+
+def _ids(criterion: Criterion, clause: Where) -> None:
+    if criterion.modifier:
+        raise refuse_modifier(criterion, ())
+    ids = [row_id(clause.type, value).id for value in criterion.values]
+    clause.add(f"r.id = ANY({clause.sql.arg(ids, 'uuid[]')})")
+
+
+def _plain(value: str) -> str:
+    return value.replace("\\|", "|").replace("\\$", "$") if "\\" in value else value

@@ -1,0 +1,80 @@
+"""The WHERE clause of a search under construction. Token criteria that must all hold become one array, one index scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from yersin.db.sql import Sql
+from yersin.fhir.problem import Problem, problem
+from yersin.store.schema import range_table
+
+from .page import Criterion
+from .tokens import hashes
+
+
+@dataclass(slots=True, kw_only=True)
+class Where:
+    """Conditions on the rows `r` of one type's table."""
+
+    type: str
+    sql: Sql
+    key: bytes
+    zone: ZoneInfo
+    now: datetime
+    base: str = ""
+    required: list[int] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+    def add(self, condition: str) -> None:
+        """Require a condition."""
+        self.parts.append(condition)
+
+    def any_token(self, texts: Sequence[str], *, negated: bool = False) -> None:
+        """Require one of some tokens, or that none of them is there."""
+        numbers = list(hashes(texts, self.key))
+        if negated:
+            self.parts.append(f"NOT r.tok && {self.sql.arg(numbers, 'bigint[]')}")
+        elif len(numbers) == 1:
+            self.required += numbers
+        else:
+            self.parts.append(f"r.tok && {self.sql.arg(numbers, 'bigint[]')}")
+
+    def hashed(self, texts: Sequence[str]) -> str:
+        """Return the argument that holds the hashes of some texts."""
+        return self.sql.arg(list(hashes(texts, self.key)), "bigint[]")
+
+    def in_ranges(self, numbers: Sequence[int], condition: str, *, negated: bool = False) -> None:
+        """Require a row `x` of the range table, of one of these parameters, that meets a condition."""
+        wanted = self.sql.arg(list(numbers), "smallint[]")
+        exists = (
+            f"EXISTS (SELECT FROM {range_table(self.type)} x WHERE x.pat = r.pat AND x.id = r.id "
+            f"AND x.param = ANY({wanted}) AND {condition})"
+        )
+        self.parts.append(f"NOT {exists}" if negated else exists)
+
+    def text(self) -> str:
+        """Return the whole clause."""
+        first = [f"r.tok @> {self.sql.arg(self.required, 'bigint[]')}"] if self.required else []
+        return " AND ".join([*first, *self.parts]) or "true"
+
+
+def either(conditions: Sequence[str]) -> str:
+    """Join conditions of which one must hold."""
+    return conditions[0] if len(conditions) == 1 else f"({' OR '.join(conditions)})"
+
+
+def refuse_modifier(criterion: Criterion, allowed: Sequence[str]) -> Problem:
+    """Say that a modifier does not fit."""
+    can = f"It takes {', '.join(':' + m for m in allowed)}." if allowed else "It takes none."
+    code = criterion.parameter.code
+    return problem(
+        "not-supported", f"{code} does not take the modifier :{criterion.modifier}. {can}", expression=criterion.place
+    )
+
+
+def refuse_value(criterion: Criterion, value: str, wanted: str) -> Problem:
+    """Say that a value cannot be read."""
+    return problem("invalid", f"{criterion.place}={value}: {wanted}", expression=criterion.place)
