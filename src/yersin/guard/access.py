@@ -1,0 +1,179 @@
+"""The one way in. Rooms, API, jobs and command line hold an `Access`; without one there is no store to call.
+
+It calls the floors below in order and holds no rule of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from yersin.db import Connection, Database
+from yersin.fhir.problem import Problem, problem
+from yersin.search.page import Found, Query
+from yersin.search.rows import Indexer
+from yersin.search.run import search
+from yersin.store import reading
+from yersin.store import writing as store
+from yersin.store.identity import row_id
+from yersin.store.versions import Version
+
+from . import audit, roles
+from .audit import Auditor
+from .keys import Keys
+from .scope import WhoScope
+from .who import Who
+from .writing import Change, Create, Draft, Writing, Written, draft, entry_of, not_open, written
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every access stands on; one a process."""
+
+    database: Database
+    indexer: Indexer
+    auditor: Auditor
+    keys: Keys
+    zone: ZoneInfo
+
+    def access(self, who: Who) -> Access:
+        """Open an access for an asker."""
+        return Access(self, who)
+
+
+class Access:
+    """What one asker may do, for one request."""
+
+    __slots__ = ("ground", "scope", "who")
+
+    def __init__(self, ground: Ground, who: Who) -> None:
+        self.ground = ground
+        self.who = who
+        self.scope = WhoScope(who)
+
+    def may(self, permission: str) -> bool:
+        """Whether the asker's role holds a permission."""
+        return roles.may(self.who.role, permission)
+
+    def require(self, permission: str) -> None:
+        """Raise Problem (forbidden, 403) unless the asker's role holds a permission."""
+        if not self.may(permission):
+            raise problem("forbidden", f"Your role ({self.who.role}) does not allow this ({permission}).", status=403)
+
+    @property
+    def display_name(self) -> str:
+        """Name shown for the asker."""
+        return self.who.display
+
+    @property
+    def role_title(self) -> str:
+        """Title of the role, in English, for translation."""
+        return roles.TITLES.get(self.who.role, self.who.role)
+
+    @property
+    def facility_name(self) -> str:
+        """Facility the asker works at, empty for a citizen."""
+        return self.who.organization_name
+
+    async def read(self, type_name: str, logical_id: str) -> Version:
+        """Current version. Raises Problem: not-found (404, also for what is not open to the asker), deleted (410)."""
+        return await self._one("read", type_name, logical_id, None)
+
+    async def vread(self, type_name: str, logical_id: str, ver: int) -> Version:
+        """One version of a resource; a version is open if its current row is."""
+        return await self._one("vread", type_name, logical_id, ver)
+
+    async def _one(self, interaction: str, type_name: str, logical_id: str, ver: int | None) -> Version:
+        row = row_id(type_name, logical_id)
+        async with self.ground.database.acquire() as connection:
+            if ver is None:
+                version = await reading.read(connection, type_name, row, self.scope)
+            else:
+                version = await reading.vread(connection, type_name, row, ver, self.scope)
+        outcome = audit.SUCCESS if version else audit.REFUSED
+        patients = [version.pat] if version else []
+        await self.record(
+            audit.Entry(
+                interaction=interaction, outcome=outcome, type=type_name, entity=row.id, ver=ver, patients=patients
+            )
+        )
+        if version is None:
+            raise not_open(type_name, logical_id)
+        return version
+
+    async def history(self, type_name: str, logical_id: str) -> list[Version]:
+        """All versions of a resource, newest first."""
+        row = row_id(type_name, logical_id)
+        async with self.ground.database.acquire() as connection:
+            versions = await reading.history(connection, type_name, row, self.scope)
+        entry = audit.Entry(
+            interaction="history", type=type_name, entity=row.id, patients=[versions[0].pat] if versions else []
+        )
+        await self.record(entry)
+        if not versions:
+            raise not_open(type_name, logical_id)
+        return versions
+
+    async def search(self, query: Query) -> Found:
+        """Search under the asker's scope. Raises Problem for parameters that cannot be searched."""
+        async with self.ground.database.searching() as connection:
+            found = await search(connection, self.ground.indexer, query, self.scope)
+        patients = sorted({v.pat for v in found.versions})
+        await self.record(audit.Entry(interaction="search", type=query.type, patients=patients, query=query.text))
+        return found
+
+    async def write(self, changes: Sequence[Change]) -> list[Written]:
+        """Write changes in one transaction, all or none."""
+        if len(changes) == 1 and isinstance(changes[0], Create):
+            alone = draft(self, changes[0])
+            if self.who.role == "system" and not alone.care:
+                return [await self._create_alone(alone)]
+        return await self.atomically(lambda writing: writing.write(changes))
+
+    async def _create_alone(self, alone: Draft) -> Written:
+        """Write one new resource as a single statement: row, change log and audit together."""
+        sql = store.insert_sql(alone.type, audit.also(store.argument_count(alone.type) + 1))
+        entry = entry_of([alone], [])
+        async with self.ground.database.acquire() as connection:
+            moment = await connection.fetchval(sql, *alone.write.arguments(), *audit.values(self.who, entry))
+        return written(alone.write, moment)
+
+    async def atomically(self, work: Callable[[Writing], Awaitable[T]]) -> T:
+        """Run work in one write transaction; run again when the database asks for it."""
+
+        async def once(connection: Connection) -> T:
+            return await work(Writing(self, connection))
+
+        try:
+            return await self.ground.database.retrying(once)
+        except Problem as refusal:
+            if refusal.status == 403:
+                await self.record(audit.Entry(interaction="write", outcome=audit.REFUSED))
+            raise
+
+    async def recorded(self, wanted: audit.Wanted) -> list[audit.Recorded]:
+        """Rows of the audit: all for those who may read it, for a citizen those about herself."""
+        if not self.may("audit.read"):
+            if self.who.patient is None or wanted.patient not in (None, self.who.patient):
+                await self.record(audit.Entry(interaction="audit", outcome=audit.REFUSED))
+                raise problem("forbidden", f"Your role ({self.who.role}) may not read the audit.", status=403)
+            wanted = replace(wanted, patient=self.who.patient)
+        async with self.ground.database.searching() as connection:
+            found = await audit.find(connection, wanted)
+        await self.record(audit.Entry(interaction="audit", patients=[wanted.patient] if wanted.patient else []))
+        return found
+
+    async def record(self, entry: audit.Entry) -> None:
+        """Record what happened; returns when it is durable."""
+        await self.ground.auditor.record(self.who, entry)
+
+    @asynccontextmanager
+    async def own_tables(self) -> AsyncIterator[Connection]:
+        """Connection for tables outside FHIR that guard's neighbours own (drafts, sessions, views)."""
+        async with self.ground.database.acquire() as connection:
+            yield connection

@@ -1,0 +1,193 @@
+"""The audit: one append-only row a request, durable before the answer leaves.
+
+A write's row commits with the write. Rows of reads are gathered while the last group commits and then go down in one
+statement (adaptive group commit), so that many readers share one flush to disk. Source:
+https://hl7.org/fhir/R4/auditevent.html, IHE BALP (https://profiles.ihe.net/ITI/BALP/), design of the rows in docs/adr/0007-audit.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from yersin.db import Connection, Database
+from yersin.fhir import r4
+from yersin.fhir.problem import problem
+
+from .who import Who
+
+DDL = """
+CREATE TABLE audit (
+  seq bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  interaction text NOT NULL, outcome smallint NOT NULL, account uuid, practitioner uuid, organization uuid, patient uuid,
+  role text NOT NULL, display text NOT NULL, purpose text NOT NULL, address text NOT NULL, request uuid NOT NULL,
+  type smallint, entity uuid, ver int, patients uuid[] NOT NULL, query text
+) PARTITION BY RANGE (at);
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_patients ON audit USING gin (patients);
+CREATE INDEX audit_account ON audit (account, at);
+CREATE TABLE audit_rest PARTITION OF audit DEFAULT;
+SELECT make_months('audit', 2);
+"""
+
+#: outcome codes of AuditEvent.outcome (http://hl7.org/fhir/audit-event-outcome)
+SUCCESS, REFUSED, FAILED = 0, 4, 8
+_COLUMNS = (
+    "interaction, outcome, account, practitioner, organization, patient, role, display, purpose, address, request, "
+    "type, entity, ver, patients, query"
+)
+_TYPES = [
+    "text",
+    "smallint",
+    "uuid",
+    "uuid",
+    "uuid",
+    "uuid",
+    "text",
+    "text",
+    "text",
+    "text",
+    "uuid",
+    "smallint",
+    "uuid",
+    "int",
+    "uuid[]",
+    "text",
+]
+_INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join(f'${n + 1}::{t}' for n, t in enumerate(_TYPES))})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What happened: an interaction (read, search, create, login …), on what, about whom, and how it ended."""
+
+    interaction: str
+    outcome: int = SUCCESS
+    type: str | None = None
+    entity: UUID | None = None
+    ver: int | None = None
+    patients: Sequence[UUID] = ()
+    query: str | None = None
+
+
+def values(who: Who, entry: Entry) -> tuple[Any, ...]:
+    """Return the row of an entry, in the order of the insert statement."""
+    number = r4.TYPE_NUMBER[entry.type] if entry.type else None
+    actor = (who.account, who.practitioner, who.organization, who.patient, who.role, who.display, who.purpose)
+    entity = (number, entry.entity, entry.ver, list(entry.patients), entry.query)
+    return (entry.interaction, entry.outcome, *actor, who.address, who.request, *entity)
+
+
+def also(first: int) -> str:
+    """Part of a larger statement that writes the row; its arguments start at `first`."""
+    row = ", ".join(f"${first + n}::{kind}" for n, kind in enumerate(_TYPES))
+    return f", audited AS (INSERT INTO audit ({_COLUMNS}) VALUES ({row}))"
+
+
+async def insert(connection: Connection, who: Who, entry: Entry) -> None:
+    """Write the row in the caller's transaction."""
+    await connection.execute(_INSERT, *values(who, entry))
+
+
+class Auditor:
+    """Writes the rows of reads in groups. `record` returns when the row is durable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[None]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def record(self, who: Who, entry: Entry) -> None:
+        """Write one row. Raises Problem when it cannot be made durable; then nothing may be disclosed."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((values(who, entry), done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await done
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting, []
+                await self._commit(group)
+        finally:
+            self._flushing = None
+
+    async def _commit(self, group: list[tuple[tuple[Any, ...], asyncio.Future[None]]]) -> None:
+        try:
+            async with self._database.acquire() as connection:
+                await connection.executemany(_INSERT, [row for row, _ in group])
+        except Exception as error:  # noqa: BLE001 - whatever kept the audit from the disk, every waiting reader must hear of it
+            refusal = problem(
+                "transient",
+                "The access could not be recorded, so nothing was shown. Try again in a moment.",
+                status=503,
+            )
+            refusal.__cause__ = error
+            for _, done in group:
+                if not done.done():
+                    done.set_exception(refusal)
+        else:
+            for _, done in group:
+                if not done.done():
+                    done.set_result(None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A row of the audit as it was written."""
+
+    seq: int
+    at: datetime
+    interaction: str
+    outcome: int
+    display: str
+    role: str
+    purpose: str
+    organization: UUID | None
+    practitioner: UUID | None
+    account: UUID | None
+    address: str
+    request: UUID
+    type: str | None
+    entity: UUID | None
+    ver: int | None
+    patients: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rows to find: about a patient, from and until, before a row, newest first."""
+
+    patient: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
+    """Find rows of the audit, newest first."""
+    rows = await connection.fetch(
+        """SELECT seq, at, interaction, outcome, display, role, purpose, organization, practitioner, account, address,
+          request, type, entity, ver, patients FROM audit
+        WHERE ($1::uuid IS NULL OR patients @> ARRAY[$1::uuid]) AND ($2::timestamptz IS NULL OR at >= $2)
+          AND ($3::timestamptz IS NULL OR at < $3) AND ($4::bigint IS NULL OR seq < $4)
+        ORDER BY seq DESC LIMIT $5""",
+        wanted.patient,
+        wanted.since,
+        wanted.until,
+        wanted.before,
+        wanted.limit,
+    )
+    return [_recorded(row) for row in rows]
+
+
+def _recorded(row: Any) -> Recorded:
+    known = dict(row)
+    known["type"] = r4.TYPE_NAME[known["type"]] if known["type"] else None
+    return Recorded(**known)

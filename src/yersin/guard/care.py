@@ -1,0 +1,99 @@
+"""Care relationships: which facility, or which person in it, may open a patient's chart, and until when.
+
+Derived from the resources that say so, in the transaction that writes them; nothing else grants access to a chart.
+Sources: Law 15/2023/QH15 art. 10 (confidentiality), Law 91/2025/QH15 (personal data); docs/adr/0006-access.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from yersin.db import Connection
+from yersin.fhir import r4
+from yersin.fhir.dates import span
+from yersin.store.identity import row_id
+
+#: a facility keeps the chart open this long after an encounter there ended, to finish its record
+AFTER_ENCOUNTER = timedelta(days=7)
+#: the resources that speak of care
+SOURCES = frozenset({"Patient", "EpisodeOfCare", "Encounter", "Task"})
+_OPEN_TASK = frozenset({"requested", "received", "accepted", "in-progress", "on-hold", "ready"})
+
+DDL = """
+CREATE TABLE care (
+  pat uuid NOT NULL, org uuid NOT NULL, practitioner uuid, since timestamptz NOT NULL, until timestamptz NOT NULL,
+  type smallint NOT NULL, source uuid NOT NULL);
+CREATE INDEX care_pat ON care (pat, org, until);
+CREATE INDEX care_org ON care (org, until);
+CREATE INDEX care_source ON care (source);
+COMMENT ON TABLE care IS 'Who may open whose chart, from when until when, and the resource that says so.';
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """One relationship: `org` (and in it only `practitioner`, when given) may open the chart from `since` until `until`."""
+
+    org: UUID
+    practitioner: UUID | None = None
+    since: datetime
+    until: datetime
+
+
+EVER = datetime.max.replace(tzinfo=UTC)
+BEFORE = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def told_by(resource: r4.Resource, zone: ZoneInfo) -> Iterator[Care]:
+    """Care relationships that a resource speaks of; ones that ended before now are left out by the caller's SQL."""
+    match resource:
+        case r4.Patient(managingOrganization=r4.Reference() as keeper):
+            yield from _care(keeper, None, zone)
+        case r4.EpisodeOfCare(managingOrganization=r4.Reference() as keeper) if resource.status != "entered-in-error":
+            yield from _care(keeper, resource.period, zone, closed=resource.status in ("finished", "cancelled"))
+        case r4.Encounter(serviceProvider=r4.Reference() as keeper) if resource.status not in _NO_VISIT:
+            yield from _care(keeper, resource.period, zone, closed=resource.status == "finished", after=AFTER_ENCOUNTER)
+        case r4.Task(owner=r4.Reference() as keeper) if resource.status in _OPEN_TASK or resource.status == "completed":
+            allowed = resource.restriction.period if resource.restriction else None
+            yield from _care(keeper, allowed, zone, closed=resource.status == "completed")
+
+
+_NO_VISIT = frozenset({"cancelled", "entered-in-error", "unknown"})
+
+
+def _care(
+    keeper: r4.Reference,
+    period: r4.Period | None,
+    zone: ZoneInfo,
+    *,
+    closed: bool = False,
+    after: timedelta = timedelta(0),
+) -> Iterator[Care]:
+    org = _organization(keeper)
+    if org is None:
+        return
+    since = span(period.start, zone).lo if period and period.start else BEFORE
+    end = span(period.end, zone).hi if period and period.end else None
+    if closed and end is None:
+        return
+    yield Care(org=org, since=since, until=end + after if end else EVER)
+
+
+def _organization(reference: r4.Reference) -> UUID | None:
+    type_name, _, logical_id = (reference.reference or "").rpartition("/")
+    return row_id("Organization", logical_id).id if type_name.endswith("Organization") else None
+
+
+async def replace(connection: Connection, number: int, source: UUID, pat: UUID, rows: Sequence[Care]) -> None:
+    """Put the relationships that a resource speaks of in the place of those it spoke of before."""
+    await connection.execute("DELETE FROM care WHERE source = $1 AND type = $2", source, number)
+    if rows:
+        await connection.executemany(
+            "INSERT INTO care (pat, org, practitioner, since, until, type, source) SELECT $1::uuid, $2::uuid, $3::uuid, "
+            "$4::timestamptz, $5::timestamptz, $6::smallint, $7::uuid WHERE $5::timestamptz > now()",
+            [(pat, c.org, c.practitioner, c.since, c.until, number, source) for c in rows],
+        )

@@ -1,0 +1,42 @@
+"""The restriction that goes into the SQL of every read and search: what this asker may see at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yersin.db.sql import Sql
+from yersin.fhir.parameters import compartment
+
+from .roles import may
+from .who import Who
+
+
+def in_chart(type_name: str) -> bool:
+    """Whether resources of a type belong to a patient's chart."""
+    return type_name == "Patient" or bool(compartment("Patient", type_name))
+
+
+@dataclass(frozen=True, slots=True)
+class WhoScope:
+    """Scope of one asker: everything, one's own chart, or the charts of those in one's care."""
+
+    who: Who
+
+    def condition(self, sql: Sql, type_name: str, pat: str) -> str:
+        """Return an SQL condition; see `yersin.store.reading.Scope`."""
+        who = self.who
+        if not in_chart(type_name):
+            return "true" if may(who.role, "directory.read") else "false"
+        if not may(who.role, "chart.read"):
+            return "false"
+        if who.role == "system":
+            return "true"
+        if who.patient is not None:
+            return f"{pat} = {sql.arg(who.patient)}"
+        if who.organization is None:
+            return "false"
+        return (
+            f"EXISTS (SELECT FROM care WHERE care.pat = {pat} AND care.org = {sql.arg(who.organization)} "
+            f"AND (care.practitioner IS NULL OR care.practitioner = {sql.arg(who.practitioner)}) "
+            "AND care.since <= now() AND care.until > now())"
+        )
