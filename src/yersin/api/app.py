@@ -1,0 +1,124 @@
+"""The FHIR API as a plain ASGI application with a router of its own.
+
+Every request has an asker before it has a handler; problems become OperationOutcomes in one place; query strings are
+never logged. Source: https://hl7.org/fhir/R4/http.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from yersin.db import DatabaseFailure
+from yersin.fhir import r4
+from yersin.fhir.problem import Problem, problem
+from yersin.guard.access import Access
+
+from . import capability, errors, read, search, transaction, write
+from .audit_events import search_audit
+from .messages import FHIR_JSON, Request, Response
+
+Handler = Callable[[Request], Awaitable[Response]]
+Asker = Callable[[Mapping[bytes, bytes], str], Awaitable[Access]]
+log = logging.getLogger("yersin.api")
+
+#: bodies longer than this are refused before they are read
+BODY_LIMIT = 64 * 2**20
+
+
+class Api:
+    """`asker` finds out who asks from the headers and the address; it raises Problem when the proof is bad."""
+
+    def __init__(self, asker: Asker, base: str) -> None:
+        self._asker = asker
+        self._base = base
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        response = await self._respond(scope, receive)
+        headers = [(b"content-type", FHIR_JSON), (b"content-length", str(len(response.body)).encode())]
+        headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), *response.headers]
+        body = b"" if scope["method"] == "HEAD" else response.body
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _respond(self, scope: Any, receive: Any) -> Response:
+        path = [part for part in scope["path"].split("/") if part][1:]
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        headers = dict(scope["headers"])
+        try:
+            handler = route(method, path)
+            body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
+            client = scope.get("client") or ("", 0)
+            access = await self._asker(headers, client[0])
+            query = scope["query_string"].decode("latin-1")
+            request = Request(
+                method=method, path=path, query=query, headers=headers, body=body, access=access, base=self._base
+            )
+            return await handler(request)
+        except Problem as refusal:
+            return errors.answer(refusal)
+        except DatabaseFailure as failure:
+            return errors.away(failure)
+        except Exception:
+            log.exception("unexpected failure in %s %s", method, "/".join(path[:1]))
+            return errors.answer(problem("exception", "Something went wrong here; it has been noted.", status=500))
+
+
+async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
+    announced = headers.get(b"content-length", b"0")
+    too_long = problem(
+        "too-long", f"The body is longer than {BODY_LIMIT >> 20} MiB. Send files as attachments.", status=413
+    )
+    if announced.isdigit() and int(announced) > BODY_LIMIT:
+        raise too_long
+    message = await receive()
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        return body
+    parts, size = [message["body"]], len(message["body"])
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise problem("incomplete", "The body did not arrive whole.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > BODY_LIMIT:
+            raise too_long
+    return b"".join(parts)
+
+
+_INSTANCE: Mapping[str, Handler] = {"GET": read.read, "PUT": write.update, "DELETE": write.delete}
+_TYPE: Mapping[str, Handler] = {"GET": search.search, "POST": write.create}
+_WHOLE: Mapping[str, Handler] = {"GET": search.further, "POST": transaction.process}
+
+
+def route(method: str, path: Sequence[str]) -> Handler:
+    """Handler of an address. Raises Problem: not-found (404) or not-supported (405)."""
+    if list(path) == ["metadata"]:
+        return _of({"GET": capability.metadata}, method)
+    if not path:
+        return _of(_WHOLE, method)
+    if path[0] not in r4.TYPE_NUMBER:
+        text = f"{path[0]} is no resource type of FHIR R4. Look at /fhir/metadata for what is here."
+        raise problem("not-found", text, status=404)
+    match path[1:]:
+        case []:
+            return _of({"GET": search_audit} if path[0] == "AuditEvent" else _TYPE, method)
+        case ["_search"]:
+            return _of({"POST": search_audit if path[0] == "AuditEvent" else search.search}, method)
+        case [_]:
+            return _of(_INSTANCE, method)
+        case [_, "_history"]:
+            return _of({"GET": read.history}, method)
+        case [_, "_history", _]:
+            return _of({"GET": read.vread}, method)
+    raise problem("not-found", f"There is nothing at /{'/'.join(path)}.", status=404)
+
+
+def _of(handlers: Mapping[str, Handler], method: str) -> Handler:
+    if method not in handlers:
+        raise problem("not-supported", f"{method} is not possible here; {' and '.join(handlers)} are.", status=405)
+    return handlers[method]

@@ -1,0 +1,91 @@
+"""The CapabilityStatement, made from what is really there. Source: https://hl7.org/fhir/R4/capabilitystatement.html"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+
+import msgspec
+
+from yersin.fhir import r4
+from yersin.fhir.parameters import Parameter, parameters
+
+from .messages import Request, Response
+
+_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
+_SEARCHED = frozenset({"string", "token", "reference", "date", "number", "quantity", "uri"})
+#: kept by the audit and read through the same addresses; nobody writes it
+_READ_ONLY = frozenset({"AuditEvent"})
+
+
+async def metadata(request: Request) -> Response:
+    """GET [base]/metadata"""
+    return Response(body=_statement(request.base))
+
+
+@cache
+def _statement(base: str) -> bytes:
+    statement = {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2026-11-22",
+        "publisher": "Yersin",
+        "kind": "instance",
+        "software": {"name": "Yersin", "version": version("yersin")},
+        "implementation": {"description": "Yersin FHIR R4 server", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {"description": "Bearer tokens; every access is recorded as an AuditEvent."},
+                "resource": [_resource(name) for name in r4.TYPE_NUMBER],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+            }
+        ],
+    }
+    return msgspec.json.encode(statement)
+
+
+def _resource(name: str) -> dict[str, object]:
+    if name in _READ_ONLY:
+        return {
+            "type": name,
+            "interaction": [{"code": "search-type"}],
+            "searchParam": _parameters(name, {"patient", "date"}),
+        }
+    references = sorted(c for c, p in parameters(name).items() if p.kind == "reference")
+    return {
+        "type": name,
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "searchInclude": [f"{name}:{code}" for code in references],
+        "searchRevInclude": _referring(name),
+        "searchParam": _parameters(name, None),
+    }
+
+
+def _parameters(name: str, only: set[str] | None) -> list[dict[str, str]]:
+    listed = sorted(parameters(name).items())
+    return [_parameter(p) for c, p in listed if p.kind in _SEARCHED and (only is None or c in only)]
+
+
+def _parameter(parameter: Parameter) -> dict[str, str]:
+    return {"name": parameter.code, "type": parameter.kind}
+
+
+@cache
+def _reference_targets() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for source in r4.TYPE_NUMBER:
+        for code, parameter in parameters(source).items():
+            for target in parameter.targets if parameter.kind == "reference" else ():
+                found.setdefault(target, []).append(f"{source}:{code}")
+    return found
+
+
+def _referring(name: str) -> list[str]:
+    return sorted(_reference_targets().get(name, []))

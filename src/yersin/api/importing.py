@@ -1,0 +1,208 @@
+"""`yersin import`: bundles, single resources and NDJSON, resumable, every bad piece named.
+
+A resource keeps its id, or gets the UUID of its `fullUrl`; so importing twice makes no second one, and bundles may refer
+to each other. How far a file has come is written in the transaction of its last unit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from yersin.fhir import parse, r4
+from yersin.fhir.problem import Issue, Problem, problem
+from yersin.guard.access import Access
+from yersin.guard.writing import Update, Writing
+from yersin.store.identity import new_id
+
+from . import sources
+from .sources import Piece, Unit
+from .transaction import REFERENCE
+
+DDL = """
+CREATE TABLE import_progress (
+  file text PRIMARY KEY, size bigint NOT NULL, modified bigint NOT NULL, units int NOT NULL, resources int NOT NULL,
+  at timestamptz NOT NULL DEFAULT now());
+COMMENT ON TABLE import_progress IS 'How many units of a file are in the database, so that an import can go on where it was cut off.';
+"""
+#: transactions under way at once
+_ABREAST = 3
+_URN = re.compile(r"urn:uuid:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})").fullmatch
+
+
+class FileVersion(NamedTuple):
+    """Which file, as it is now: another size or time of change makes it another file."""
+
+    file: str
+    size: int
+    modified: int
+
+
+def _version(path: Path) -> FileVersion:
+    stat = path.stat()
+    return FileVersion(str(path.absolute()), stat.st_size, stat.st_mtime_ns)
+
+
+_PROGRESS = """
+INSERT INTO import_progress (file, size, modified, units, resources) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (file) DO UPDATE SET size = $2, modified = $3, units = $4, resources = import_progress.resources + $5, at = now()
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that was not imported, and why."""
+
+    file: Path
+    place: int | None
+    issue: Issue
+
+    def __str__(self) -> str:
+        entry = "" if self.place is None else f", entry {self.place + 1}"
+        at = f", {self.issue.expression}" if self.issue.expression else ""
+        return f"{self.file}{entry}{at}: {self.issue.diagnostics}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What an import has done so far."""
+
+    files: int = 0
+    resources: int = 0
+    skipped: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Importer:
+    """Imports files under one access; `told` is called after every unit."""
+
+    def __init__(self, access: Access, told: Callable[[Report], None] | None = None) -> None:
+        self.access = access
+        self.report = Report()
+        self._told = told
+        self._places: dict[str, bytes] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self, paths: Sequence[Path]) -> Report:
+        """Import everything under some paths. Raises FileNotFoundError when one is not there."""
+        listed = await asyncio.to_thread(sources.files, paths)
+        for path in listed:
+            self._learn(path)
+        for path in listed:
+            await self._file(path)
+            self.report.files += 1
+            self._tell()
+        await asyncio.gather(*self._running)
+        return self.report
+
+    def _tell(self) -> None:
+        if self._told is not None:
+            self._told(self.report)
+
+    def _learn(self, path: Path) -> None:
+        """Remember where the entries of a bundle will be, so that other files can refer to them."""
+        if ".ndjson" in path.name or ".jsonl" in path.name:
+            return
+        try:
+            for unit in sources.units(path):
+                for piece in unit.pieces:
+                    self._settle(piece)
+        except (Problem, OSError, EOFError):
+            # said when the file's own turn comes
+            return
+
+    def _settle(self, piece: Piece) -> None:
+        if piece.full_url:
+            kind = msgspec.json.decode(piece.raw, type=_Kind)
+            self._places[piece.full_url] = f"{kind.resource_type}/{_id_of(piece, kind.id)}".encode()
+
+    async def _file(self, path: Path) -> None:
+        version = await asyncio.to_thread(_version, path)
+        done = await self._progress(version)
+        try:
+            for unit in sources.units(path):
+                if unit.number < done:
+                    self.report.skipped += len(unit.pieces)
+                    continue
+                await self._start(unit, version)
+        except Problem as refusal:
+            self.report.findings += [Finding(file=path, place=None, issue=i) for i in refusal.issues]
+        except (OSError, EOFError) as error:
+            text = f"The file cannot be read: {error}. Nothing of the rest was imported."
+            self.report.findings.append(Finding(file=path, place=None, issue=Issue(code="structure", diagnostics=text)))
+
+    async def _start(self, unit: Unit, version: FileVersion) -> None:
+        """Begin a unit once fewer than the limit are under way; units of one file follow each other."""
+        if unit.number:
+            await asyncio.gather(*self._running)
+        if len(self._running) >= _ABREAST:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._unit(unit, version))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _progress(self, version: FileVersion) -> int:
+        async with self.access.own_tables() as connection:
+            done = await connection.fetchval(
+                "SELECT units FROM import_progress WHERE file = $1 AND size = $2 AND modified = $3", *version
+            )
+        return int(done or 0)
+
+    async def _unit(self, unit: Unit, version: FileVersion) -> None:
+        resources = self._parsed(unit)
+        if not resources:
+            return
+
+        async def work(writing: Writing) -> int:
+            written = await writing.write([Update(resource=r) for r in resources])
+            await writing.connection.execute(_PROGRESS, *version, unit.number + 1, len(written))
+            return len(written)
+
+        try:
+            self.report.resources += await self.access.atomically(work)
+        except Problem as refusal:
+            self.report.findings += [Finding(file=unit.file, place=None, issue=i) for i in refusal.issues]
+        self._tell()
+
+    def _parsed(self, unit: Unit) -> list[r4.Resource]:
+        """Parse the pieces of a unit. Of a whole unit with a bad piece nothing is left."""
+        parsed: dict[tuple[str, str], r4.Resource] = {}
+        bad = False
+        for piece in unit.pieces:
+            try:
+                resource = self._resource(piece)
+                parsed[resource.resourceType, resource.id or ""] = resource
+            except Problem as refusal:
+                bad = True
+                self.report.findings += [Finding(file=unit.file, place=piece.place, issue=i) for i in refusal.issues]
+        return [] if bad and unit.whole else list(parsed.values())
+
+    def _resource(self, piece: Piece) -> r4.Resource:
+        if piece.method not in ("PUT", "POST"):
+            raise problem("not-supported", f"{piece.method} {piece.url}: an import only writes.")
+        resource = parse(REFERENCE.sub(self._rewritten, piece.raw))
+        resource.id = _id_of(piece, resource.id)
+        return resource
+
+    def _rewritten(self, match: re.Match[bytes]) -> bytes:
+        new = self._places.get(match[2].decode())
+        return match[1] + new + match[3] if new else match[0]
+
+
+class _Kind(msgspec.Struct, rename="camel"):
+    resource_type: str = ""
+    id: str | None = None
+
+
+def _id_of(piece: Piece, own: str | None) -> str:
+    """Id a piece is written under: the one its request names, the UUID of its address, its own, or a new one."""
+    if piece.method == "PUT" and "/" in piece.url:
+        return piece.url.partition("/")[2]
+    urn = _URN(piece.full_url)
+    return urn[1] if urn else own or str(new_id())

@@ -1,0 +1,75 @@
+"""A request and an answer of the FHIR API, as plain values. Source: https://hl7.org/fhir/R4/http.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from urllib.parse import parse_qsl
+
+from yersin.fhir.problem import problem
+from yersin.guard.access import Access
+from yersin.store.versions import Version
+
+FHIR_JSON = b"application/fhir+json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One interaction. `path` is what follows the base, split at slashes; `base` is the address clients use."""
+
+    method: str
+    path: Sequence[str]
+    query: str
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    access: Access
+    base: str
+
+    def header(self, name: str) -> str:
+        """Header as text, empty when absent. `name` in lower case."""
+        return self.headers.get(name.encode(), b"").decode("latin-1")
+
+    def parameters(self) -> list[tuple[str, str]]:
+        """Parameters of the query and, for a form, of the body, in their order."""
+        text = self.query
+        if self.header("content-type").startswith("application/x-www-form-urlencoded"):
+            text = "&".join(filter(None, [text, self.body.decode("utf-8", "replace")]))
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=1000)
+
+    def if_match(self) -> int | None:
+        """Version that the client expects to change. Raises Problem when the header is no version tag."""
+        tag = self.header("if-match").strip()
+        if not tag or tag == "*":
+            return None
+        number = tag.removeprefix("W/").strip('"')
+        if not number.isdecimal():
+            raise problem("invalid", f'If-Match is {tag}; send the ETag of the version you read, such as W/"3".')
+        return int(number)
+
+    @property
+    def minimal(self) -> bool:
+        """Whether the client asked for no body in the answer to a write."""
+        return "return=minimal" in self.header("prefer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """Status, headers and body of an answer."""
+
+    status: int = 200
+    headers: Sequence[tuple[bytes, bytes]] = field(default_factory=tuple)
+    body: bytes = b""
+
+
+def version_headers(version: Version) -> list[tuple[bytes, bytes]]:
+    """ETag and Last-Modified of a version."""
+    return [
+        (b"etag", version.etag.encode()),
+        (b"last-modified", format_datetime(version.upd, usegmt=True).encode()),
+    ]
+
+
+def location(base: str, version: Version) -> str:
+    """Address of a version."""
+    return f"{base}/{version.type}/{version.id}/_history/{version.ver}"
