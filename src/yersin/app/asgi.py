@@ -1,0 +1,107 @@
+"""The ASGI application: `/fhir` goes straight to the API, everything else to the pages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp
+
+from yersin import settings as settings_
+from yersin.api.app import Api
+from yersin.room import Room
+from yersin.settings import Settings
+from yersin.web.frame import Frame
+from yersin.web.site import assemble
+
+from . import drafts, entrance, health
+from .asking import AccessMiddleware, ApiAsker
+from .ground import opened
+from .rooms import ROOMS
+from .state import House
+
+
+def require_sign_in(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Guard of every page: signed in, unless the page says that it is public, and entitled, where it names a permission."""
+    if handler.opt.get("public"):
+        return
+    access = connection.scope["state"].get("access")
+    if access is None:
+        raise NotAuthorizedException
+    permission = handler.opt.get("permission", "")
+    if permission:
+        access.require(permission)
+
+
+def pages(house: House, rooms: Sequence[Room] = ROOMS) -> ASGIApp:
+    """Assemble the pages of some rooms."""
+    site = assemble(
+        rooms=[room.folder for room in rooms],
+        menu=[item for room in rooms for item in room.menu],
+        palette=[entry for room in rooms for entry in room.palette],
+        secret=house.ground.keys.get("cookies"),
+    )
+    app = Litestar(
+        route_handlers=[
+            *site.handlers,
+            *(page for room in rooms for page in room.pages),
+            *(drafts.save, drafts.read, drafts.discard),
+            *(entrance.show_sign_in, entrance.sign_in, entrance.sign_out),
+            *health.PAGES,
+        ],
+        guards=[require_sign_in],
+        middleware=[AccessMiddleware, *site.middleware],
+        exception_handlers=dict[Any, Any](site.exception_handlers),
+        state=site.state,
+        openapi_config=None,
+    )
+    app.state.house = house
+    app.state.rooms = tuple(rooms)
+    return Frame(app, bare=("/fhir",), zone=house.settings.zone)
+
+
+class Application:
+    """The whole of Yersin in one process."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self._url = url
+        self._house = House(settings)
+        self._api: Api | None = None
+        self._pages: ASGIApp | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and (scope["path"] == "/fhir" or scope["path"].startswith("/fhir/")):
+            assert self._api is not None  # noqa: S101 - the server sends nothing before start-up is complete
+            await self._api(scope, receive, send)
+        else:
+            assert self._pages is not None  # noqa: S101 - as above
+            await self._pages(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        async with self._open():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[None]:
+        settings = self._house.settings
+        async with opened(settings, self._url) as ground:
+            self._house.opened = ground
+            self._api = Api(ApiAsker(ground), f"{settings.base_url}/fhir")
+            self._pages = pages(self._house)
+            yield
+
+
+def create() -> Application:
+    """Make the application of a worker process; the supervising process names the database in the environment."""
+    return Application(settings_.read(), os.environ["YERSIN_DATABASE_URL"])

@@ -1,0 +1,41 @@
+"""Opens what every process of Yersin stands on: database, keys, index, audit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
+
+from yersin.db import connect
+from yersin.db.migrate import migrate
+from yersin.guard.access import Ground
+from yersin.guard.audit import Auditor
+from yersin.guard.keys import master_key, open_keys
+from yersin.search.rows import Indexer
+from yersin.settings import Settings
+
+from .schema import STEPS
+
+
+@asynccontextmanager
+async def opened(settings: Settings, url: str, *, connections: int = 10) -> AsyncIterator[Ground]:
+    """Open the ground on a migrated database; closes it afterwards."""
+    database = await connect(url, max_size=connections)
+    try:
+        async with database.transaction() as connection:
+            keys = await open_keys(connection, master_key(settings.data_dir / "keys"))
+        zone = ZoneInfo(settings.zone)
+        indexer = Indexer(keys.get("index")[:16], zone, base=f"{settings.base_url}/fhir")
+        yield Ground(database, indexer, Auditor(database), keys, zone)
+    finally:
+        await database.close()
+
+
+async def prepared(url: str) -> None:
+    """Bring the database to this release's schema, and make room for the coming months."""
+    database = await connect(url, max_size=2)
+    try:
+        await migrate(database, STEPS)
+        await database.execute("SELECT make_months('change_log', 2), make_months('audit', 2)")
+    finally:
+        await database.close()

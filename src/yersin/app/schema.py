@@ -1,0 +1,21 @@
+"""The one timeline of migrations, in the order in which the floors' tables came to be."""
+
+from __future__ import annotations
+
+from yersin.api import importing
+from yersin.db.migrate import Step
+from yersin.guard import accounts, audit, care, keys, sessions
+from yersin.store import schema
+
+from . import drafts
+from .rooms import ROOMS
+
+_GROUND = (
+    Step(number=1, name="store_tables", sql=schema.ddl()),
+    Step(number=2, name="guard_tables", sql=keys.DDL + care.DDL + audit.DDL + accounts.DDL + sessions.DDL),
+    Step(number=3, name="api_import_progress", sql=importing.DDL),
+    Step(number=4, name="app_drafts", sql=drafts.DDL),
+)
+
+#: rooms' own tables come after the ground's, under the numbers they were given when they were new
+STEPS = (*_GROUND, *sorted((step for room in ROOMS for step in room.tables), key=lambda step: step.number))
