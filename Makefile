@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install -q --python $(BIN)/python
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo run check fix test test-all lock generate bench screenshots clean
+.PHONY: help setup demo run check fix test test-all lock generate bench clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -28,6 +28,7 @@ $(BIN)/uv: requirements-setup.lock
 	@touch $@ .venv/.product
 
 setup: .venv/.product  ## Install what Yersin needs into .venv and bundle the front end
+	@$(BIN)/python tools/bundle.py
 
 demo: setup  ## Load a small invented country and serve it on http://127.0.0.1:8000
 	@exec $(BIN)/yersin demo
@@ -41,14 +42,28 @@ check: .venv/.development  ## Lint, format, types, import contracts, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/python tools/house_rules.py
 
 fix: .venv/.development  ## Repair what ruff can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: .venv/.development setup  ## Everything that passes or fails the build
-	$(MAKE) check
+test: .venv/.development setup  ## Everything that passes or fails the build, about 20 minutes
+	@tools/test_programs.sh
+	$(MAKE) --no-print-directory check
+	$(BIN)/python tools/bundle.py --check
 	$(BIN)/pytest
+
+test-all: .venv/.development setup  ## The long forms too: a thousand kills, long fuzzing
+	@tools/test_programs.sh
+	YERSIN_LONG_TESTS=1 $(BIN)/pytest --timeout=7200
+
+generate: .venv/.development  ## Write the generated R4 code anew (FHIR=folder of the 4.0.1 definitions)
+	$(BIN)/python tools/generate_r4.py $(FHIR)
+	$(BIN)/python tools/generate_search.py $(FHIR)
+
+bench: .venv/.development setup  ## Run the benchmarks; each prints a table and JSON
+	@for program in bench/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
 
 lock: $(BIN)/uv  ## Renew the lock files (hashes, no addresses)
 	printf 'uv\nhatchling\neditables\n' | $(LOCK) - -o requirements-setup.lock
