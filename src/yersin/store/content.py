@@ -36,7 +36,7 @@ def tail_of(resource: r4.Resource) -> bytes:
 
 def pack(tail: bytes) -> tuple[int, bytes]:
     """Pack content for storage; returns (enc, bytes)."""
-    return ZSTD, _packer().compress(tail)
+    return ZSTD_DICTIONARY_1, _packer().compress(tail)
 
 
 def unpack(enc: int, packed: bytes) -> bytes:
@@ -52,7 +52,9 @@ def _packer() -> zstandard.ZstdCompressor:
     # compressors are not safe to share between threads
     packer: zstandard.ZstdCompressor | None = getattr(_local, "packer", None)
     if packer is None:
-        packer = _local.packer = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False, write_dict_id=False)
+        packer = _local.packer = zstandard.ZstdCompressor(
+            level=_LEVEL, dict_data=_dictionary(), write_checksum=False, write_dict_id=False
+        )
     return packer
 
 
@@ -61,6 +63,7 @@ def _unpacker(enc: int) -> zstandard.ZstdDecompressor:
     if unpackers is None:
         unpackers = _local.unpackers = {
             ZSTD: zstandard.ZstdDecompressor(),
+            ZSTD_DICTIONARY_1: zstandard.ZstdDecompressor(dict_data=_dictionary()),
         }
     return unpackers[enc]
 
