@@ -1,0 +1,92 @@
+"""A Yersin of one's own for a benchmark: a server process on a free port with an empty data folder, and its CPU time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "yersin.app"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A running server: where it listens, where its data are, its process."""
+
+    base: str
+    data: Path
+    pid: int
+    environment: dict[str, str]
+
+    def token(self, scope: str = "system/*.cruds") -> str:
+        """Print an access token with the command line, as a script would."""
+        command = [*COMMAND, "token", "--scope", scope]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    def cpu(self) -> float:
+        """CPU seconds spent so far by the server and its database, all their processes."""
+        return sum(_seconds(pid) for pid in _tree(self.pid))
+
+
+@contextlib.contextmanager
+def running(*arguments: str, data: Path | None = None) -> Iterator[Running]:
+    """Start `yersin serve` (or what `arguments` say) and stop it afterwards; a folder of its own is removed."""
+    folder = data or Path(tempfile.mkdtemp(prefix="yersin-bench-"))
+    port = _free_port()
+    environment = {**os.environ, "YERSIN_DATA_DIR": str(folder), "YERSIN_PORT": str(port), "YERSIN_DATABASE_URL": ""}
+    process = subprocess.Popen([*COMMAND, *(arguments or ("serve",))], env=environment, stdout=subprocess.DEVNULL)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        wait(base, process)
+        yield Running(base=base, data=folder, pid=process.pid, environment=environment)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        if data is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait(base: str, process: subprocess.Popen[bytes], seconds: float = 600) -> None:
+    """Wait until the server answers; raises RuntimeError when it ends or takes too long."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/health/ready", timeout=2) as answer:
+            if answer.status == 200:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the server did not get ready")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _tree(pid: int) -> list[int]:
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += _tree(int(child))
+    return found
+
+
+def _seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
