@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class Room:
     slots: Sequence[Slot] = ()
     tasks: Sequence[Callable[..., Any]] = ()
     tables: Sequence[Step] = ()
+    #: keeps something open in each process: called with the mapping that becomes `app.state`, the ground and the data folder
+    living: Callable[..., AbstractAsyncContextManager[None]] | None = None
     permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 

@@ -1,0 +1,85 @@
+"""Tells every worker process that something changed in a call, by LISTEN and NOTIFY. Who is told reads again.
+
+A notice names the call and nothing else, so a lost one costs a moment: after a reconnection everybody reads again.
+Source: https://www.postgresql.org/docs/current/sql-notify.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+from uuid import UUID
+
+from yersin.db import Database, DatabaseFailure
+
+log = logging.getLogger(__name__)
+
+CHANNEL: Final = "yersin_call"
+_PULSE = 5.0  # seconds between looks at the connection: a server that went silently is noticed
+
+
+class RoomBus:
+    """One a process. `running` listens; `hearing` gives an event that is set whenever the call changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ears: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
+
+    @contextlib.contextmanager
+    def hearing(self, call_id: UUID) -> Iterator[asyncio.Event]:
+        """Lend an event that is set at every change; set from the start, as the first look is due."""
+        ear = asyncio.Event()
+        ear.set()
+        self._ears[call_id].add(ear)
+        try:
+            yield ear
+        finally:
+            self._ears[call_id].discard(ear)
+            if not self._ears[call_id]:
+                del self._ears[call_id]
+
+    async def tell(self, call_id: UUID) -> None:
+        """Say that a call has changed. Call it after the change is committed; it never fails what was committed."""
+        self._wake(call_id)
+        with contextlib.suppress(DatabaseFailure):
+            await self._database.execute("SELECT pg_notify($1, $2)", CHANNEL, str(call_id))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen while the block runs."""
+        task = asyncio.create_task(self._listen())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._database.dedicated(application_name="yersin calls") as connection:
+                    await connection.add_listener(CHANNEL, self._heard)
+                    self._wake_all()
+                    while True:
+                        await asyncio.sleep(_PULSE)
+                        await connection.execute("SELECT 1")
+            except DatabaseFailure as failure:
+                log.warning("calls: not listening for the moment: %s", failure.code)
+                await asyncio.sleep(1.0)
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
+        with contextlib.suppress(ValueError):
+            self._wake(UUID(str(payload)))
+
+    def _wake(self, call_id: UUID) -> None:
+        for ear in self._ears.get(call_id, ()):
+            ear.set()
+
+    def _wake_all(self) -> None:
+        for call_id in list(self._ears):
+            self._wake(call_id)

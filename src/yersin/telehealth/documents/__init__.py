@@ -1,0 +1,1 @@
+"""Documents of telehealth: data shapes and their templates."""

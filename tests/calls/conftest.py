@@ -1,0 +1,87 @@
+"""Calls for the tests: a database with the calls' tables, workers on it, and a browser with an invented camera."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.calls.small_house import FLAGS, Worker, on
+
+from yersin.calls import DDL
+from yersin.db import connect
+
+
+@pytest.fixture
+def calls_url(empty_url: str) -> str:
+    """Address of a database with the calls' tables and nothing in them."""
+
+    async def work() -> None:
+        database = await connect(empty_url, max_size=1)
+        await database.execute(DDL)
+        await database.close()
+
+    asyncio.run(work())
+    return empty_url
+
+
+@pytest.fixture
+def call(calls_url: str) -> UUID:
+    """A call that is open."""
+    made = uuid4()
+    on(calls_url, "INSERT INTO call (id) VALUES ($1)", made)
+    return made
+
+
+@pytest.fixture
+def start(calls_url: str) -> Iterator[Callable[..., Worker]]:
+    """Start workers; those still running at the end are stopped."""
+    workers: list[Worker] = []
+
+    def make(**options: Any) -> Worker:
+        workers.append(Worker(calls_url, **options))
+        return workers[-1]
+
+    yield make
+    for worker in workers:
+        worker.stop()
+
+
+@pytest.fixture
+def worker(start: Callable[..., Worker]) -> Worker:
+    return start()
+
+
+@pytest.fixture
+def chromium(calls_url: str) -> Iterator[Browser]:
+    """A browser for one test: its driver keeps an event loop running, which other fixtures must not meet."""
+    del calls_url  # made before and dropped after the driver's loop
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a page as somebody, in a browser context of their own; it fails when the page throws."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(base: str, path: str, who: str = "", **options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": {"width": 1366, "height": 768}, "locale": "vi-VN", **options})
+        contexts.append(context)
+        cookies = [{"name": "who", "value": who, "url": base}] if who else []
+        context.add_cookies(cookies)  # type: ignore[arg-type]  # plain dictionaries are what it takes
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(f"{who}: {error}"))
+        page.goto(base + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
