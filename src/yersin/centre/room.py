@@ -1,0 +1,24 @@
+"""The centre's manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yersin.room import Room
+from yersin.web.language import N_
+from yersin.web.menu import MenuItem, PaletteEntry
+
+from . import pages
+
+ROOM = Room(
+    name="centre",
+    folder=Path(__file__).parent,
+    pages=(pages.nation, pages.fresh, pages.as_of, pages.number, pages.export),
+    menu=(
+        MenuItem(label=N_("The nation"), href="/centre", icon="map", permission="figures.read", group=N_("Figures"), go="n"),
+    ),
+    palette=(
+        PaletteEntry(label=N_("Figures of the nation"), href="/centre", icon="chart-column", permission="figures.read",
+                     words="so lieu quoc gia thong ke ban do tinh"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""The national page over a real server: figures before and after a consultation, definitions, lists, download."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import time
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from yersin.guard import roles
+
+ACTIVITY = "urn:yersin:code-system:telehealth-activity"
+
+
+def figure(browser, indicator, query=""):
+    text = browser.get(f"/centre/figures{query}").text
+    found = re.search(rf'href="/centre/numbers/{indicator}[^"]*"[^>]*>([^<]+)</a>', text)
+    assert found, text[:500]
+    return int(re.sub(r"\D", "", found[1]))
+
+
+def seen_in(text):
+    found = re.search(r'seen=([\d.]+)"', text)
+    assert found
+    return found[1]
+
+
+def consultation(house):
+    """A request and its task, signed: as the API takes them from another system."""
+    at = datetime.now(UTC).isoformat()
+    with house.machine() as machine:
+        patient = machine.get("/Patient?_count=1").json()["entry"][0]["resource"]
+        key = str(uuid4())
+        code = {"coding": [{"system": ACTIVITY, "code": "CONSULT_CARE"}]}
+        subject = {"reference": f"Patient/{patient['id']}"}
+        machine.put(f"/ServiceRequest/{key}", json={
+            "resourceType": "ServiceRequest", "id": key, "status": "active", "intent": "order", "code": code,
+            "subject": subject, "authoredOn": at, "priority": "urgent", "requester": patient["managingOrganization"],
+        }).raise_for_status()  # fmt: skip
+        task = str(uuid4())
+        machine.put(f"/Task/{task}", json={
+            "resourceType": "Task", "id": task, "status": "completed", "intent": "order", "for": subject, "code": code,
+            "focus": {"reference": f"ServiceRequest/{key}"}, "authoredOn": at, "lastModified": at,
+            "executionPeriod": {"start": at, "end": at},
+        }).raise_for_status()  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def analyst(house):
+    browser = house.signed_in("boyte")
+    deadline = time.monotonic() + 60
+    while re.search("Đang nạp|being filled", browser.get("/centre").text):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return browser
+
+
+def test_a_signed_consultation_is_in_the_national_figures_within_five_seconds(house, analyst):
+    before = figure(analyst, "asked"), figure(analyst, "answered")
+    seen = seen_in(analyst.get("/centre").text)
+    consultation(house)
+    begun = time.monotonic()
+    while (figure(analyst, "asked"), figure(analyst, "answered")) != (before[0] + 1, before[1] + 1):
+        assert time.monotonic() - begun < 5
+        time.sleep(0.1)
+    told = analyst.get(f"/centre/as-of?seen={seen}")
+    assert told.headers["hx-trigger"] == "figures-changed"
+    now = seen_in(told.text)
+    assert "hx-trigger" not in analyst.get(f"/centre/as-of?seen={now}").headers
+
+
+def test_every_number_opens_its_definition(analyst):
+    text = analyst.get("/centre?period=90").text
+    links = set(re.findall(r'href="(/centre/numbers/[^"]+)"', text))
+    assert {link.split("?")[0].rpartition("/")[2] for link in links} >= {
+        "asked",
+        "answered",
+        "median",
+        "slow",
+        "records",
+    }
+    for link in sorted(links)[:12]:
+        page = analyst.get(link.replace("&amp;", "&"))
+        assert page.status_code == 200
+        assert "Định nghĩa" in page.text
+        assert "Tính đến" in page.text
+
+
+def test_an_analyst_sees_no_list_of_requests(analyst):
+    text = analyst.get("/centre/numbers/asked?period=90").text
+    assert "Danh sách yêu cầu chỉ mở cho" in text
+    assert not roles.may("analyst", "figures.list")
+
+
+def test_who_may_not_read_figures_is_refused(house):
+    for login in ("tram", "benhnhan"):
+        browser = house.signed_in(login)
+        for path in ("/centre", "/centre/figures", "/centre/as-of", "/centre/numbers/asked", "/centre/export.csv"):
+            assert browser.get(path).status_code == 403
+    assert house.visitor().get("/centre").status_code in (303, 401)
+
+
+@pytest.mark.parametrize("table", ["days", "provinces", "facilities", "specialties", "urgencies", "records"])
+def test_tables_come_as_csv(analyst, table):
+    answer = analyst.get(f"/centre/export.csv?table={table}&period=90")
+    assert answer.status_code == 200
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert len(rows) > 1
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+def test_odd_filters_are_left_out_and_odd_names_are_not_found(analyst):
+    assert analyst.get("/centre?period=x&province=%27&facility=y&compare=z&activity=%22%3E").status_code == 200
+    assert analyst.get("/centre/numbers/nothing").status_code == 404
+    assert analyst.get("/centre/export.csv?table=nothing").status_code == 404
