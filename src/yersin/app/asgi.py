@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
@@ -15,6 +16,7 @@ from litestar.types import ASGIApp
 
 from yersin import settings as settings_
 from yersin.api.app import Api
+from yersin.jobs import periodic
 from yersin.room import Room
 from yersin.settings import Settings
 from yersin.web.frame import Frame
@@ -25,6 +27,10 @@ from .asking import AccessMiddleware, ApiAsker
 from .ground import opened
 from .rooms import ROOMS
 from .state import House
+from .working import tasks_of
+
+#: floors that have words or scripts of their own for pages
+_FLOORS = tuple(Path(__file__).parent.parent / name for name in ("app", "imaging"))
 
 
 def require_sign_in(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -39,10 +45,10 @@ def require_sign_in(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         access.require(permission)
 
 
-def pages(house: House, rooms: Sequence[Room] = ROOMS) -> ASGIApp:
-    """Assemble the pages of some rooms."""
+def pages(house: House, rooms: Sequence[Room] = ROOMS, kept: Mapping[str, Any] | None = None) -> ASGIApp:
+    """Assemble the pages of some rooms; `kept` is what their `living` keeps."""
     site = assemble(
-        rooms=[room.folder for room in rooms],
+        rooms=[*(room.folder for room in rooms), *_FLOORS],
         menu=[item for room in rooms for item in room.menu],
         palette=[entry for room in rooms for entry in room.palette],
         secret=house.ground.keys.get("cookies"),
@@ -63,6 +69,7 @@ def pages(house: House, rooms: Sequence[Room] = ROOMS) -> ASGIApp:
     )
     app.state.house = house
     app.state.rooms = tuple(rooms)
+    app.state.update(kept or {})
     return Frame(app, bare=("/fhir",), zone=house.settings.zone)
 
 
@@ -98,8 +105,14 @@ class Application:
         async with opened(settings, self._url) as ground:
             self._house.opened = ground
             self._api = Api(ApiAsker(ground), f"{settings.base_url}/fhir")
-            self._pages = pages(self._house)
-            yield
+            async with AsyncExitStack() as stack:
+                kept: dict[str, Any] = {}
+                for room in ROOMS:
+                    if room.living:
+                        await stack.enter_async_context(room.living(kept, ground, settings.data_dir))
+                self._pages = pages(self._house, kept=kept)
+                await stack.enter_async_context(periodic.running(ground.database, tasks_of(ground)))
+                yield
 
 
 def create() -> Application:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
+from uuid import uuid4
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from yersin.fhir.problem import problem
-from yersin.guard import sessions
+from yersin.fhir.problem import Problem, problem
+from yersin.guard import audit, sessions
 from yersin.guard.access import Access, Ground
 from yersin.guard.tokens import Tokens
 from yersin.guard.who import nobody
@@ -16,15 +19,21 @@ from yersin.web import csrf
 
 from .state import house_of
 
+_REFUSALS = (401, 403)
+
 
 def session_token(headers: Mapping[bytes, bytes]) -> str:
     """Token of the session cookie, empty when there is none."""
+    return _cookie(headers, sessions.COOKIE)
+
+
+def _cookie(headers: Mapping[bytes, bytes], name: str) -> str:
     jar: SimpleCookie = SimpleCookie()
     try:
         jar.load(headers.get(b"cookie", b"").decode("latin-1"))
     except CookieError:
         return ""
-    return jar[sessions.COOKIE].value if sessions.COOKIE in jar else ""
+    return jar[name].value if name in jar else ""
 
 
 async def of_session(ground: Ground, headers: Mapping[bytes, bytes], address: str) -> Access:
@@ -35,28 +44,46 @@ async def of_session(ground: Ground, headers: Mapping[bytes, bytes], address: st
             who = await sessions.who(connection, token, address)
         if who is not None:
             return ground.access(who)
-    return ground.access(nobody())
+    return ground.access(nobody(address))
 
 
 class ApiAsker:
-    """Asker of the FHIR API. A session may read; what changes something needs a token or the page's own header."""
+    """Asker of the FHIR API. A session may read; its unsafe requests need the CSRF token of a page, too."""
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._tokens = Tokens(ground.keys)
 
-    async def __call__(self, headers: Mapping[bytes, bytes], address: str) -> Access:
-        kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if kind.lower() == "bearer":
-            return self._ground.access(self._tokens.who(token.strip()))
-        access = await of_session(self._ground, headers, address)
-        if access.who.role == "nobody" or csrf.is_foreign(headers.get(b"sec-fetch-site", b"").decode("latin-1")):
-            raise problem("login", "Sign in, or send an access token as `Authorization: Bearer …`.", status=401)
+    async def __call__(self, method: str, headers: Mapping[bytes, bytes], address: str) -> Access:
+        access = self._ground.access(nobody(address))
+        try:
+            kind, _, token = _text(headers, b"authorization").partition(" ")
+            if kind.lower() == "bearer":
+                return self._ground.access(replace(self._tokens.who(token.strip()), address=address, request=uuid4()))
+            access = await of_session(self._ground, headers, address)
+            self._require_ours(access, method, headers)
+        except Problem:
+            await access.record(audit.Entry(interaction="rest", outcome=audit.REFUSED))
+            raise
         return access
+
+    def _require_ours(self, access: Access, method: str, headers: Mapping[bytes, bytes]) -> None:
+        """Raise Problem unless someone is signed in and the request comes from our own pages."""
+        if access.who.role == "nobody" or csrf.is_foreign(_text(headers, b"sec-fetch-site")):
+            raise problem("login", "Sign in, or send an access token as `Authorization: Bearer …`.", status=401)
+        seed, secret = _cookie(headers, csrf.COOKIE), self._ground.keys.get("cookies")
+        sent = _text(headers, csrf.HEADER.encode())
+        if method not in csrf.SAFE and not csrf.is_valid(secret, seed, session_token(headers), sent):
+            text = f"With a session cookie, this needs the page's token in the header {csrf.HEADER}; or send an access token."
+            raise problem("forbidden", text, status=403)
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
 
 
 class AccessMiddleware:
-    """Gives every page request its access and session."""
+    """Gives every page request its access and session, and records refusals before they are answered."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -69,4 +96,22 @@ class AccessMiddleware:
             access = await of_session(house_of(scope["litestar_app"]).ground, headers, client[0])
             state["access"] = access if access.who.role != "nobody" else None
             state["session_id"] = session_token(headers)
+            if not scope["route_handler"].opt.get("public"):  # public pages record what matters themselves
+                await self._recorded(access, scope, receive, send)
+                return
         await self.app(scope, receive, send)
+
+    async def _recorded(self, access: Access, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request; a refusal is recorded, whether it is answered further in or raised to be answered further out."""
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _REFUSALS:
+                await access.record(audit.Entry(interaction="page", outcome=audit.REFUSED))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, telling)
+        except (HTTPException, Problem) as refusal:
+            if (refusal.status if isinstance(refusal, Problem) else refusal.status_code) in _REFUSALS:
+                await access.record(audit.Entry(interaction="page", outcome=audit.REFUSED))
+            raise

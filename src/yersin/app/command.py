@@ -20,9 +20,11 @@ from yersin.fhir.problem import Problem
 from yersin.guard.access import Ground
 from yersin.guard.tokens import Tokens
 from yersin.guard.who import system
+from yersin.registry import units_loading
 from yersin.settings import BadSettingError, Settings
+from yersin.terminology import icd10
 
-from . import demonstration, serving
+from . import demonstration, serving, working
 from .ground import opened, prepared
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -117,6 +119,46 @@ def migrate() -> None:
 async def _migrate(settings: Settings) -> None:
     async with _ground(settings):
         click.echo("The database is up to date.")
+
+
+@command.command()
+def worker() -> None:
+    """Do the work behind the pages beside running servers. Example: yersin worker"""
+    _run(working.work(settings_.read()))
+
+
+@command.group()
+def load() -> None:
+    """Load official lists: administrative units, ICD-10."""
+
+
+@load.command(name="units")
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+def load_units(path: Path) -> None:
+    """Load provinces and communes, with boundaries beside them. Example: yersin load units vietnam/admin-units"""
+    _run(_load_units(settings_.read(), path))
+
+
+async def _load_units(settings: Settings, path: Path) -> None:
+    async with _ground(settings) as ground:
+        loaded = await units_loading.load(ground.access(system("HSYSADMIN")), path)
+    click.echo(f"{loaded.units} administrative units, {loaded.boundaries} provinces with their boundary")
+
+
+@load.command(name="icd10")
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+def load_icd10(path: Path) -> None:
+    """Load the ministry's ICD-10 list (annex 1 of Decision 4469/QĐ-BYT). Example: yersin load icd10 icd10.xlsx"""
+    _run(_load_icd10(settings_.read(), path))
+
+
+async def _load_icd10(settings: Settings, path: Path) -> None:
+    async with _ground(settings) as ground, ground.database.acquire() as connection:
+        try:
+            codes = await icd10.load(connection, path)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"{codes} ICD-10 codes")
 
 
 @asynccontextmanager

@@ -16,8 +16,10 @@ from yersin.guard.access import Access, Ground
 from yersin.guard.who import system
 from yersin.guard.writing import Update, Writing
 from yersin.settings import Settings
+from yersin.terminology import icd10
 
 from .demo.cast import CastMember, demo_people
+from .demo.codes import ICD10
 from .demo.country import generate
 from .ground import opened, prepared
 from .serving import refuse_taken_port, run_web
@@ -47,12 +49,38 @@ async def load(ground: Ground, size: str) -> int:
         made = await connection.fetchrow("SELECT units, at FROM import_progress WHERE file = $1", _name(size))
     done, today = (made["units"], made["at"].date()) if made else (0, datetime.now(UTC).date())
     written = 0
+    titles: dict[str, str] = {}
     with click.progressbar(length=_expected(size), label="Invented country", show_pos=True) as bar:
         for number, batch in enumerate(_batches(size, today)):
             if number >= done:
                 written += await _write(access, size, number, batch)
+            titles |= _diagnoses(batch)
             bar.update(len(batch))
+    async with access.own_tables() as connection:
+        await icd10.load_package(connection, titles)
     return written
+
+
+class _Coded(msgspec.Struct):
+    code: str = ""
+    system: str = ""
+
+
+class _Concept(msgspec.Struct):
+    coding: list[_Coded] = []
+    text: str = ""
+
+
+class _Condition(msgspec.Struct):
+    code: _Concept = msgspec.field(default_factory=_Concept)
+
+
+def _diagnoses(batch: list[bytes]) -> dict[str, str]:
+    """Vietnamese titles of the ICD-10 codes that the invented country uses."""
+    conditions = [
+        msgspec.json.decode(raw, type=_Condition) for raw in batch if raw.startswith(b'{"resourceType":"Condition"')
+    ]
+    return {c.code: condition.code.text for condition in conditions for c in condition.code.coding if c.system == ICD10}
 
 
 def _name(size: str) -> str:

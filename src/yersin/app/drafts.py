@@ -53,12 +53,12 @@ async def save(request: AnyRequest) -> Response[None]:
 
 @get("/drafts/{key:str}")
 async def read(request: AnyRequest, key: str) -> Response[bytes]:
-    """Return a draft of one's own."""
+    """Return a draft of one's own; nothing (204) when there is none."""
     access = _access(request)
     async with access.own_tables() as connection:
         row = await connection.fetchrow("SELECT * FROM draft WHERE account = $1 AND key = $2", access.who.account, key)
     if row is None:
-        return Response(b"", status_code=404)
+        return Response(b"", status_code=204)
     values = msgspec.json.decode(access.ground.keys.open("drafts", row["sealed"]))
     answer = {"key": key, "version": row["version"], "values": values, "saved_at": row["saved_at"]}
     return Response(msgspec.json.encode(answer), media_type="application/json")

@@ -53,6 +53,7 @@ async def run_web(settings: Settings, url: str) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         date_header=False,
         ws_max_size=1 << 20,
         timeout_keep_alive=75,

@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from yersin.db import Connection, Database
+from yersin.db import Connection, Database, UniqueViolationError
+from yersin.db.failure import Clash, busy
 from yersin.fhir.problem import Problem, problem
+from yersin.search import people
 from yersin.search.page import Found, Query
 from yersin.search.rows import Indexer
 from yersin.search.run import search
@@ -24,7 +27,7 @@ from yersin.store.versions import Version
 from . import audit, roles
 from .audit import Auditor
 from .keys import Keys
-from .scope import WhoScope
+from .scope import WhoScope, in_chart
 from .who import Who
 from .writing import Change, Create, Draft, Writing, Written, draft, entry_of, not_open, written
 
@@ -90,13 +93,14 @@ class Access:
 
     async def _one(self, interaction: str, type_name: str, logical_id: str, ver: int | None) -> Version:
         row = row_id(type_name, logical_id)
+        await self._require_grant(interaction, type_name, "r")
         async with self.ground.database.acquire() as connection:
             if ver is None:
                 version = await reading.read(connection, type_name, row, self.scope)
             else:
                 version = await reading.vread(connection, type_name, row, ver, self.scope)
         outcome = audit.SUCCESS if version else audit.REFUSED
-        patients = [version.pat] if version else []
+        patients = disclosed([version] if version else [])
         await self.record(
             audit.Entry(
                 interaction=interaction, outcome=outcome, type=type_name, entity=row.id, ver=ver, patients=patients
@@ -109,29 +113,50 @@ class Access:
     async def history(self, type_name: str, logical_id: str) -> list[Version]:
         """All versions of a resource, newest first."""
         row = row_id(type_name, logical_id)
+        await self._require_grant("history", type_name, "r")
         async with self.ground.database.acquire() as connection:
             versions = await reading.history(connection, type_name, row, self.scope)
-        entry = audit.Entry(
-            interaction="history", type=type_name, entity=row.id, patients=[versions[0].pat] if versions else []
+        outcome, patients = audit.SUCCESS if versions else audit.REFUSED, disclosed(versions)
+        await self.record(
+            audit.Entry(interaction="history", outcome=outcome, type=type_name, entity=row.id, patients=patients)
         )
-        await self.record(entry)
         if not versions:
             raise not_open(type_name, logical_id)
         return versions
 
     async def search(self, query: Query) -> Found:
         """Search under the asker's scope. Raises Problem for parameters that cannot be searched."""
+        await self._require_grant("search", query.type, "s")
         async with self.ground.database.searching() as connection:
             found = await search(connection, self.ground.indexer, query, self.scope)
-        patients = sorted({v.pat for v in found.versions})
+        patients = disclosed([*found.versions, *found.included])
         await self.record(audit.Entry(interaction="search", type=query.type, patients=patients, query=query.text))
         return found
 
+    async def find_people(self, asked: people.Asked, choose: people.Chooser) -> list[people.Person]:
+        """Find people by what identifies them: first those in the asker's care, then, where these are few, the nation.
+
+        `choose` ranks the candidates and leaves out those not to be shown; outside one's care little is told of them.
+        """
+        self.require("person.find")
+        if not asked:
+            return []
+        async with self.ground.database.searching() as connection:
+            found = await people.find(connection, self.ground.indexer.key, asked, self.scope)
+            if len(found) < people.SHOWN:
+                known = {c.pat for c in found}
+                nation = await people.find(connection, self.ground.indexer.key, asked, None)
+                found += [c for c in nation if c.pat not in known]
+        chosen = choose(found)
+        await self.record(audit.Entry(interaction="find", type="Patient", patients=sorted(c.pat for c in chosen)))
+        return [people.shown(c) for c in chosen]
+
     async def write(self, changes: Sequence[Change]) -> list[Written]:
         """Write changes in one transaction, all or none."""
-        if len(changes) == 1 and isinstance(changes[0], Create):
-            alone = draft(self, changes[0])
-            if self.who.role == "system" and not alone.care:
+        if self.who.role == "system" and len(changes) == 1 and isinstance(changes[0], Create):
+            async with self._refusals_recorded():
+                alone = draft(self, changes[0])
+            if not alone.care:
                 return [await self._create_alone(alone)]
         return await self.atomically(lambda writing: writing.write(changes))
 
@@ -147,17 +172,37 @@ class Access:
         """Run work in one write transaction; run again when the database asks for it."""
 
         async def once(connection: Connection) -> T:
-            return await work(Writing(self, connection))
+            try:
+                return await work(Writing(self, connection))
+            except UniqueViolationError as error:
+                if error.constraint_name != "id_map_pkey":
+                    raise
+                # someone else has just made the same resource: run again and find it there
+                raise busy(Clash) from error
 
-        try:
+        async with self._refusals_recorded():
             return await self.ground.database.retrying(once)
+
+    @asynccontextmanager
+    async def _refusals_recorded(self) -> AsyncIterator[None]:
+        """Record a write that was refused, before the asker hears of it."""
+        try:
+            yield
         except Problem as refusal:
-            if refusal.status == 403:
+            if refusal.status in (403, 404):
                 await self.record(audit.Entry(interaction="write", outcome=audit.REFUSED))
             raise
 
+    async def _require_grant(self, interaction: str, type_name: str, verb: str) -> None:
+        try:
+            self.who.require_grant(type_name, verb)
+        except Problem:
+            await self.record(audit.Entry(interaction=interaction, outcome=audit.REFUSED, type=type_name))
+            raise
+
     async def recorded(self, wanted: audit.Wanted) -> list[audit.Recorded]:
-        """Rows of the audit: all for those who may read it, for a citizen those about herself."""
+        """Rows of the audit: all for those who may read it, for a citizen those about herself, naming nobody else."""
+        await self._require_grant("audit", "AuditEvent", "s")
         if not self.may("audit.read"):
             if self.who.patient is None or wanted.patient not in (None, self.who.patient):
                 await self.record(audit.Entry(interaction="audit", outcome=audit.REFUSED))
@@ -165,6 +210,8 @@ class Access:
             wanted = replace(wanted, patient=self.who.patient)
         async with self.ground.database.searching() as connection:
             found = await audit.find(connection, wanted)
+        if not self.may("audit.read"):
+            found = [replace(row, patients=[p for p in row.patients if p == wanted.patient]) for row in found]
         await self.record(audit.Entry(interaction="audit", patients=[wanted.patient] if wanted.patient else []))
         return found
 
@@ -177,3 +224,10 @@ class Access:
         """Connection for tables outside FHIR that guard's neighbours own (drafts, sessions, views)."""
         async with self.ground.database.acquire() as connection:
             yield connection
+
+
+def disclosed(versions: Sequence[Version]) -> list[UUID]:
+    """Patients whose data some versions show; a chart resource about nobody lies under its own id."""
+    return sorted(
+        {v.pat for v in versions if v.type == "Patient" or (in_chart(v.type) and row_id(v.type, v.id).id != v.pat)}
+    )

@@ -17,22 +17,27 @@ from uuid import UUID
 from yersin.db import Connection, Database
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
+from yersin.store import changes
 
 from .who import Who
 
 DDL = """
 CREATE TABLE audit (
-  seq bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  seq bigint GENERATED ALWAYS AS IDENTITY, tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
   interaction text NOT NULL, outcome smallint NOT NULL, account uuid, practitioner uuid, organization uuid, patient uuid,
   role text NOT NULL, display text NOT NULL, purpose text NOT NULL, address text NOT NULL, request uuid NOT NULL,
   type smallint, entity uuid, ver int, patients uuid[] NOT NULL, query text
 ) PARTITION BY RANGE (at);
-CREATE INDEX audit_at ON audit (at);
-CREATE INDEX audit_patients ON audit USING gin (patients);
-CREATE INDEX audit_account ON audit (account, at);
+CREATE INDEX audit_seq ON audit (seq);
+CREATE INDEX audit_tx ON audit (tx, seq);
+CREATE INDEX audit_at ON audit USING brin (at);
 CREATE TABLE audit_rest PARTITION OF audit DEFAULT;
 SELECT make_months('audit', 2);
+CREATE TABLE audit_patient (patient uuid NOT NULL, seq bigint NOT NULL, PRIMARY KEY (patient, seq));
+COMMENT ON TABLE audit_patient IS 'Rows of the audit by patient, filed a moment after they were written (`file_patients`).';
 """
+_CONSUMER = "audit"
 
 #: outcome codes of AuditEvent.outcome (http://hl7.org/fhir/audit-event-outcome)
 SUCCESS, REFUSED, FAILED = 0, 4, 8
@@ -170,14 +175,22 @@ class Wanted:
     limit: int = 50
 
 
+_BY_PATIENT = """
+JOIN (SELECT seq FROM audit_patient WHERE patient = $1
+  UNION SELECT t.seq FROM audit t, tail WHERE t.tx >= tail.tx AND (t.tx, t.seq) > (tail.tx, tail.seq) AND t.patients @> ARRAY[$1::uuid]
+) AS hits ON hits.seq = a.seq"""
+
+
 async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
-    """Find rows of the audit, newest first."""
+    """Find rows of the audit, newest first; rows not filed by patient yet are found all the same."""
     rows = await connection.fetch(
-        """SELECT seq, at, interaction, outcome, display, role, purpose, organization, practitioner, account, address,
-          request, type, entity, ver, patients FROM audit
-        WHERE ($1::uuid IS NULL OR patients @> ARRAY[$1::uuid]) AND ($2::timestamptz IS NULL OR at >= $2)
-          AND ($3::timestamptz IS NULL OR at < $3) AND ($4::bigint IS NULL OR seq < $4)
-        ORDER BY seq DESC LIMIT $5""",
+        f"""WITH filed AS (SELECT tx, seq FROM cursor WHERE consumer = '{_CONSUMER}'),
+        tail AS (SELECT coalesce((SELECT tx FROM filed), '0') AS tx, coalesce((SELECT seq FROM filed), 0) AS seq)
+        SELECT a.seq, at, interaction, outcome, display, role, purpose, organization, practitioner, account, address,
+          request, type, entity, ver, patients FROM audit a {_BY_PATIENT if wanted.patient else ""}
+        WHERE ($1::uuid IS NULL OR true) AND ($2::timestamptz IS NULL OR at >= $2)
+          AND ($3::timestamptz IS NULL OR at < $3) AND ($4::bigint IS NULL OR a.seq < $4)
+        ORDER BY a.seq DESC LIMIT $5""",
         wanted.patient,
         wanted.since,
         wanted.until,
@@ -185,6 +198,26 @@ async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
         wanted.limit,
     )
     return [_recorded(row) for row in rows]
+
+
+async def file_patients(connection: Connection, limit: int = 20_000) -> int:
+    """File new rows by patient, in the caller's transaction; returns how many rows were read."""
+    cursor = await changes.cursor_of(connection, _CONSUMER)
+    rows = await connection.fetch(
+        """SELECT tx::text::bigint AS tx, seq, patients FROM audit
+        WHERE tx >= $1::text::xid8 AND (tx, seq) > ($1::text::xid8, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY tx, seq LIMIT $3""",
+        str(cursor.tx),
+        cursor.seq,
+        limit,
+    )
+    if rows:
+        pairs = [(patient, row["seq"]) for row in rows for patient in row["patients"]]
+        await connection.executemany(
+            "INSERT INTO audit_patient (patient, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING", pairs
+        )
+        await changes.move(connection, _CONSUMER, changes.Cursor(rows[-1]["tx"], rows[-1]["seq"]))
+    return len(rows)
 
 
 def _recorded(row: Any) -> Recorded:

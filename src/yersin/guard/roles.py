@@ -32,11 +32,13 @@ ROLES: Mapping[str, frozenset[str]] = {
     "midwife": _CARE | {"telehealth.ask"},
     "health-worker": _CARE | {"telehealth.ask", "telehealth.sign"},
     "registrar": frozenset({"directory.read", "person.find", "person.register"}),
-    "facility-administrator": frozenset({"directory.read", "directory.write", "account.write", "figures.read"}),
+    "facility-administrator": frozenset(
+        {"directory.read", "directory.write", "account.write", "figures.read", "figures.list"}
+    ),
     "administrator": frozenset({"directory.read", "directory.write", "account.write", "audit.read", "figures.read"}),
     "analyst": frozenset({"directory.read", "figures.read"}),
     "auditor": frozenset({"directory.read", "audit.read"}),
-    "citizen": frozenset({"chart.read", "directory.read"}),
+    "citizen": frozenset({"chart.read", "directory.read", "record.own"}),
     "nobody": frozenset(),
 }
 

@@ -10,10 +10,28 @@ from yersin.fhir.parameters import compartment
 from .roles import may
 from .who import Who
 
+#: types outside the patient compartment that may tell of a patient all the same: open to those who wrote them only
+_TELLING = frozenset(
+    {
+        "Binary",
+        "BiologicallyDerivedProduct",
+        "Bundle",
+        "EnrollmentResponse",
+        "Linkage",
+        "MessageHeader",
+        "OperationOutcome",
+        "Parameters",
+        "PaymentNotice",
+        "PaymentReconciliation",
+        "Subscription",
+        "VerificationResult",
+    }
+)
+
 
 def in_chart(type_name: str) -> bool:
     """Whether resources of a type belong to a patient's chart."""
-    return type_name == "Patient" or bool(compartment("Patient", type_name))
+    return type_name == "Patient" or type_name in _TELLING or bool(compartment("Patient", type_name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,8 @@ class WhoScope:
     def condition(self, sql: Sql, type_name: str, pat: str) -> str:
         """Return an SQL condition; see `yersin.store.reading.Scope`."""
         who = self.who
+        if not (who.is_granted(type_name, "r") or who.is_granted(type_name, "s")):
+            return "false"
         if not in_chart(type_name):
             return "true" if may(who.role, "directory.read") else "false"
         if not may(who.role, "chart.read"):

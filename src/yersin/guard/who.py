@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+from yersin.fhir.problem import problem
+
 
 class Grant(NamedTuple):
     """One SMART scope: verbs out of c r u d s on a type, or on `*`."""
@@ -42,12 +44,18 @@ class Who:
         """Whether the token behind this asker covers a verb (c r u d s) on a type; people need no token."""
         return self.scopes is None or any(g.type in ("*", type_name) and verb in g.verbs for g in self.scopes)
 
+    def require_grant(self, type_name: str, verb: str) -> None:
+        """Raise Problem (forbidden, 403) unless the token behind this asker covers a verb on a type."""
+        if not self.is_granted(type_name, verb):
+            text = f"Your access token does not cover this; it needs the scope system/{type_name}.{verb}."
+            raise problem("forbidden", text, status=403)
+
 
 def system(purpose: str) -> Who:
     """The system itself: jobs, importers and the command line."""
     return Who(role="system", purpose=purpose, display="Yersin")
 
 
-def nobody() -> Who:
+def nobody(address: str = "") -> Who:
     """Someone who has not signed in."""
-    return Who(role="nobody", purpose="")
+    return Who(role="nobody", purpose="", address=address)

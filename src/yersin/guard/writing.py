@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from yersin.search.run import search
 from yersin.store import writing as store
 from yersin.store.content import pack, tail_of
 from yersin.store.identity import RowId, new_id, row_id
+from yersin.store.schema import table
 from yersin.store.versions import Version
 
 from . import audit, care
@@ -27,6 +28,9 @@ from .scope import in_chart
 
 if TYPE_CHECKING:
     from .access import Access
+
+#: `meta.tag` of a resource that was signed
+STATE_SYSTEM, SIGNED = "urn:yersin:code-system:state", "signed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,7 @@ class Delete:
 
 
 Change = Create | Update | Delete
+Locks = Mapping[tuple[int, UUID], store.Locked]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +78,18 @@ class Draft:
     expected: int | None
     care: tuple[care.Care, ...]
     patients: tuple[UUID, ...]
+    #: a new visit that goes on now
+    visits: bool = False
+    #: nothing but its authorship says who may open it
+    authored: bool = False
 
     @property
     def type(self) -> str:
         return self.write.type
+
+    @property
+    def logical_id(self) -> str:
+        return self.write.name or str(self.write.id)
 
 
 class Writing:
@@ -91,19 +104,22 @@ class Writing:
         drafts = [draft(self.access, change) for change in changes]
         await self._require_care(drafts)
         locked = await store.lock(self.connection, [d.write.key for d in drafts if d.write.op != "C"])
+        if locked:
+            await self._refuse_hidden(drafts, locked)
+            await self._refuse_signed(drafts, locked)
         writes = [_numbered(d, locked.get(d.write.key)) for d in drafts]
-        await self._refuse_hidden(writes)
         moments = await store.write(self.connection, [w for w in writes if w is not None])
-        await self._keep_care(drafts)
+        await self._keep_care(drafts, locked)
         done = [w for w in writes if w is not None]
         versions = dict(zip((w.key for w in done), zip(done, moments, strict=True), strict=True))
         outcome = [written(*versions[d.write.key]) for d in drafts if d.write.key in versions]
         await audit.insert(self.connection, self.access.who, entry_of(drafts, outcome))
         return outcome
 
-    async def find(self, query: Query, criteria: str) -> list[Version]:
+    async def find(self, query: Query) -> list[Version]:
         """Search within this transaction; nobody else can write by the same criteria until it ends."""
-        label = f"{query.type}?{criteria}"
+        self.access.who.require_grant(query.type, "s")
+        label = f"{query.type}?{'&'.join(sorted(query.text.split('&')))}"
         await self.connection.execute("SELECT pg_advisory_xact_lock($1)", self.access.ground.indexer.hashes([label])[0])
         found = await search(self.connection, self.access.ground.indexer, query, self.access.scope)
         return list(found.versions)
@@ -111,7 +127,7 @@ class Writing:
     async def _require_care(self, drafts: Sequence[Draft]) -> None:
         """Refuse writing into charts that are not in the asker's care; people who are registered right here are."""
         new = {d.write.id for d in drafts if d.type == "Patient" and d.write.op == "C"}
-        places = {d.write.pat for d in drafts if in_chart(d.type) and d.patients} - new
+        places = {d.write.pat for d in drafts if in_chart(d.type) and d.patients} - new - await self._declared(drafts)
         if not places or self.access.who.role == "system":
             return
         sql = Sql(list(places))
@@ -124,25 +140,63 @@ class Writing:
                 "forbidden", "This patient is not in your facility's care, so nothing can be written.", status=403
             )
 
-    async def _refuse_hidden(self, writes: Sequence[store.Write | None]) -> None:
-        """Refuse replacing or deleting what the asker cannot see."""
+    async def _declared(self, drafts: Sequence[Draft]) -> set[UUID]:
+        """Patients who exist and whose presence at the asker's facility these changes declare: the visit opens the chart."""
+        if not may(self.access.who.role, "care.declare"):
+            return set()
+        here = [d.write.pat for d in drafts if d.visits and any(c.org == self.access.who.organization for c in d.care)]
+        if not here:
+            return set()
+        rows = await self.connection.fetch(
+            "SELECT id FROM id_map WHERE type = $1 AND id = ANY($2::uuid[]) AND NOT deleted",
+            r4.TYPE_NUMBER["Patient"],
+            here,
+        )
+        return {row["id"] for row in rows}
+
+    async def _refuse_hidden(self, drafts: Sequence[Draft], locked: Locks) -> None:
+        """Refuse replacing, deleting or reviving what the asker cannot see."""
         if self.access.who.role == "system":
             return
-        for write in writes:
-            if write is None or write.old_pat is None:
+        for d in drafts:
+            if d.write.key not in locked:
                 continue
-            sql = Sql(write.old_pat)
+            sql = Sql(locked[d.write.key].pat)
             seen = await self.connection.fetchval(
-                f"SELECT {self.access.scope.condition(sql, write.type, '$1::uuid')}", *sql.arguments
+                f"SELECT {self.access.scope.condition(sql, d.type, '$1::uuid')}", *sql.arguments
             )
             if not seen:
-                raise not_open(write.type, write.name or str(write.id))
+                raise not_open(d.type, d.logical_id)
 
-    async def _keep_care(self, drafts: Sequence[Draft]) -> None:
+    async def _refuse_signed(self, drafts: Sequence[Draft], locked: Locks) -> None:
+        """Refuse changing what was signed: it is immutable, and addenda are resources of their own."""
+        changed = [d for d in drafts if d.write.key in locked and not locked[d.write.key].deleted]
+        mark = list(self.access.ground.indexer.hashes([f"_tag|{STATE_SYSTEM}|{SIGNED}"]))
+        for type_name in sorted({d.type for d in changed}):
+            here = {d.write.id: d for d in changed if d.type == type_name}
+            signed = await self.connection.fetchval(
+                f"SELECT id FROM {table(type_name)} WHERE pat = ANY($1::uuid[]) AND id = ANY($2::uuid[]) AND tok @> $3 LIMIT 1",
+                [locked[d.write.key].pat for d in here.values()],
+                list(here),
+                mark,
+            )
+            if signed is not None:
+                text = f"{type_name}/{here[signed].logical_id} is signed and stays as it is. Write an addendum instead."
+                raise problem("business-rule", text, status=409)
+
+    async def _keep_care(self, drafts: Sequence[Draft], locked: Locks) -> None:
         for d in drafts:
             if d.type in care.SOURCES or d.care:
                 number, id_ = d.write.key
-                await care.replace(self.connection, number, id_, d.write.pat, d.care)
+                rows = _still_authored(d, locked.get(d.write.key))
+                await care.replace(self.connection, number, id_, d.write.pat, rows)
+
+
+def _still_authored(d: Draft, before: store.Locked | None) -> tuple[care.Care, ...]:
+    """What only its author may open stays the first author's, whoever changes it."""
+    if not d.authored or before is None:
+        return d.care
+    return (care.Care(org=before.owner, since=care.BEFORE, until=care.EVER),) if before.owner else ()
 
 
 def not_open(type_name: str, logical_id: str) -> Problem:
@@ -150,10 +204,14 @@ def not_open(type_name: str, logical_id: str) -> Problem:
     return problem("not-found", f"{type_name}/{logical_id} is not here, or is not open to you.", status=404)
 
 
+_VERB = {Create: "c", Update: "u", Delete: "d"}
+
+
 def draft(access: Access, change: Change) -> Draft:
     """Work out everything about a change that needs no database. Raises Problem when the role may not write the type."""
     type_name = change.type if isinstance(change, Delete) else type(change.resource).__name__
     _require_role(access, type_name, new=isinstance(change, Create))
+    access.who.require_grant(type_name, _VERB[type(change)])
     if isinstance(change, Delete):
         row = row_id(type_name, change.id)
         write = store.Write(op="D", type=type_name, id=row.id, name=row.name, pat=row.id)
@@ -174,9 +232,10 @@ def draft(access: Access, change: Change) -> Draft:
 def _stored(access: Access, resource: r4.Resource, row: RowId, op: str, expected: int | None) -> Draft:
     type_name = type(resource).__name__
     index = access.ground.indexer.index(resource)
-    patients = tuple(row_id("Patient", p).id for p in index.patients)
-    relations = tuple(care.told_by(resource, access.ground.zone)) or _author(access, type_name, patients)
+    patients = tuple(row_id("Patient", p).id for p in index.patients) or _behind(resource)
+    told = tuple(care.told_by(resource, access.ground.zone))
     enc, content = pack(tail_of(resource))
+    resource.id = row.name or str(row.id)  # the write may be tried again
     write = store.Write(
         op=op,
         type=type_name,
@@ -188,7 +247,22 @@ def _stored(access: Access, resource: r4.Resource, row: RowId, op: str, expected
         content=content,
         **_columns(index, access.ground.indexer.key),
     )
-    return Draft(write=write, expected=expected, care=relations, patients=patients)
+    visits = op == "C" and isinstance(resource, r4.Encounter) and resource.status == "in-progress"
+    return Draft(
+        write=write,
+        expected=expected,
+        care=told or _author(access, type_name, patients),
+        patients=patients,
+        visits=visits,
+        authored=not told,
+    )
+
+
+def _behind(resource: r4.Resource) -> tuple[UUID, ...]:
+    """Patient behind a Binary: the one its securityContext names (https://hl7.org/fhir/R4/binary.html)."""
+    context = resource.securityContext if isinstance(resource, r4.Binary) else None
+    kind, _, logical_id = ((context and context.reference) or "").rpartition("/")
+    return (row_id("Patient", logical_id).id,) if kind == "Patient" else ()
 
 
 def _author(access: Access, type_name: str, patients: tuple[UUID, ...]) -> tuple[care.Care, ...]:
@@ -232,6 +306,7 @@ def _numbered(d: Draft, found: store.Locked | None) -> store.Write | None:
     write = d.write
     if found is None:
         return _first(d)
+    write = replace(write, owner=found.owner)
     if found.name != write.name:
         raise problem(
             "conflict",
@@ -244,7 +319,7 @@ def _numbered(d: Draft, found: store.Locked | None) -> store.Write | None:
     if write.op == "D":
         return None if found.deleted else replace(write, pat=found.pat, old_pat=found.pat, ver=found.ver + 1)
     if found.deleted:
-        return replace(write, op="C", ver=found.ver + 1)
+        return replace(write, op="C", ver=found.ver + 1, old_pat=found.pat)
     return replace(write, ver=found.ver + 1, old_pat=found.pat)
 
 
@@ -276,6 +351,7 @@ def written(write: store.Write, moment: datetime) -> Written:
 def entry_of(drafts: Sequence[Draft], written: Sequence[Written]) -> audit.Entry:
     """Audit entry of a write: one row, whatever the number of changes."""
     patients = {p for d in drafts for p in d.patients} | {d.write.pat for d in drafts if d.type == "Patient"}
+    patients |= {w.version.pat for w in written if in_chart(w.version.type) and w.version.deleted}
     if len(drafts) != 1:
         return audit.Entry(interaction="transaction", patients=sorted(patients))
     (one,) = drafts

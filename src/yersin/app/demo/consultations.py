@@ -17,6 +17,8 @@ from yersin.app.demo.workforce import Worker
 
 URGENCY = Weighted({"routine": 70.0, "urgent": 24.0, "stat": 6.0})
 MINUTES = {"routine": (240, 2800), "urgent": (25, 300), "stat": (4, 35)}
+#: a hub may open the chart this long after its answer
+AFTERWARDS = timedelta(days=7)
 REMOTE = concept(SNOMED, "448337001", "Telemedicine consultation with patient", "Khám, tư vấn từ xa")
 CARE = concept(
     ACTIVITY, "CONSULT_CARE", "Remote consultation on examination and treatment", "Tư vấn khám, chữa bệnh từ xa"
@@ -80,11 +82,15 @@ def recent(day: date, today: date) -> bool:
     return 2 < (today - day).days < 90
 
 
+def _place(facility: Facility) -> JSON:
+    return {"reference": f"Organization/{facility.id}", "display": facility.name}
+
+
 def _request(chart: Chart, case: Case, service: JSON) -> JSON:
     return {
         "extension": [MODE], "status": "completed", "intent": "order", "category": [REMOTE], "priority": case.urgency,
         "code": CARE, "subject": chart.subject, "encounter": case.visit.ref, "authoredOn": case.asked.isoformat(),
-        "requester": case.asker.role_ref, "performerType": SPECIALTIES[case.specialty].concept, "performer": [service],
+        "requester": case.asker.role_ref, "performerType": SPECIALTIES[case.specialty].concept, "performer": [service, case.expert.role_ref],
         "reasonReference": [case.problem], "note": [{"text": case.question}],
     }  # fmt: skip
 
@@ -95,7 +101,7 @@ def _meeting(chart: Chart, case: Case, request: JSON) -> JSON:
         "subject": chart.subject, "basedOn": [request],
         "participant": [{"individual": case.asker.ref}, {"individual": case.expert.ref}],
         "period": {"start": case.begun.isoformat(), "end": case.ended.isoformat()},
-        "serviceProvider": {"reference": f"Organization/{case.hub.id}", "display": case.hub.name},
+        "serviceProvider": _place(chart.sites.station),
     }  # fmt: skip
 
 
@@ -103,7 +109,8 @@ def _task(chart: Chart, case: Case, request: JSON, meeting: JSON) -> JSON:
     return {
         "status": "completed", "intent": "order", "priority": case.urgency, "code": CARE, "focus": request,
         "for": chart.subject, "encounter": case.visit.ref, "authoredOn": case.asked.isoformat(),
-        "lastModified": case.ended.isoformat(), "requester": case.asker.role_ref, "owner": case.expert.role_ref,
+        "lastModified": case.ended.isoformat(), "requester": _place(chart.sites.station), "owner": _place(case.hub),
+        "restriction": {"period": {"start": case.asked.isoformat(), "end": (case.ended + AFTERWARDS).isoformat()}},
         "executionPeriod": {"start": case.begun.isoformat(), "end": case.ended.isoformat()},
         "output": [{"type": {"text": "Buổi tư vấn"}, "valueReference": meeting}],
     }  # fmt: skip

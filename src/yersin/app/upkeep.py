@@ -1,0 +1,39 @@
+"""What the house does for itself: files audit rows by patient, makes room for coming months, clears what has ended."""
+
+from __future__ import annotations
+
+from yersin.guard import audit
+from yersin.guard.access import Ground
+from yersin.jobs.periodic import Task
+
+_CLEARING = (
+    "DELETE FROM session WHERE ends < now() OR seen < now() - interval '2 hours'",
+    "DELETE FROM login_failure WHERE at < now() - interval '1 day'",
+    "DELETE FROM draft WHERE saved_at < now() - interval '60 days'",
+    "DELETE FROM care WHERE until < now() - interval '1 day'",
+    "SELECT make_months('change_log', 2), make_months('audit', 2)",
+)
+
+
+def filing(ground: Ground) -> Task:
+    """File new audit rows by patient, every second."""
+
+    async def work() -> bool:
+        async with ground.database.transaction() as connection:
+            return await audit.file_patients(connection) > 0
+
+    return Task(name="audit.filing", every=1.0, work=work)
+
+
+def clearing(ground: Ground) -> Task:
+    """Clear what has ended, every hour."""
+
+    async def work() -> bool:
+        for statement in _CLEARING:
+            await ground.database.execute(statement)
+        return False
+
+    return Task(name="house.clearing", every=3600.0, work=work)
+
+
+TASKS = (filing, clearing)
