@@ -175,7 +175,7 @@ class Access:
             try:
                 return await work(Writing(self, connection))
             except UniqueViolationError as error:
-                if error.constraint_name != "id_map_pkey":
+                if error.constraint_name != "id_map_pkey" and error.schema_name != "fhir":
                     raise
                 # someone else has just made the same resource: run again and find it there
                 raise busy(Clash) from error

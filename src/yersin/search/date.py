@@ -25,19 +25,8 @@ def where(criterion: Criterion, clause: Where) -> None:
     elif parameter.main:
         clause.add(either([f"({_on_row(v, parameter, clause)})" for v in values]))
     else:
-        for negated, group in _by_negation(values):
-            clause.in_ranges(
-                parameter.rows, either([_compare(v, "x.lo", "x.hi", clause, "float8") for v in group]), negated=negated
-            )
-
-
-def _by_negation(values: list[Comparison]) -> list[tuple[bool, list[Comparison]]]:
-    """Part `ne` from the rest: it asks for the absence of a matching row."""
-    groups = [
-        (False, [v for v in values if v.prefix != "ne"]),
-        (True, [v._replace(prefix="eq") for v in values if v.prefix == "ne"]),
-    ]
-    return [(negated, group) for negated, group in groups if group]
+        conditions = [_compare(v, "x.lo", "x.hi", clause, "float8") for v in values]
+        clause.in_ranges(parameter.rows, either([f"({condition})" for condition in conditions]))
 
 
 def _on_row(value: Comparison, parameter: Parameter, clause: Where) -> str:

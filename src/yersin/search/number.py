@@ -45,7 +45,8 @@ def compare(wanted: Amount, clause: Where) -> str:
     exact = wanted.value
     match wanted.prefix:
         case "eq" | "ne":
-            return f"x.lo >= {number(wanted.lo)} AND (x.hi < {number(wanted.hi)} OR x.hi = {number(exact)})"
+            equal = f"(x.lo >= {number(wanted.lo)} AND (x.hi < {number(wanted.hi)} OR x.hi = {number(exact)}))"
+            return f"NOT {equal}" if wanted.prefix == "ne" else equal
         case "gt":
             return f"x.hi > {number(exact)}"
         case "lt":
@@ -68,13 +69,4 @@ def where(criterion: Criterion, clause: Where) -> None:
     if criterion.modifier:
         raise refuse_modifier(criterion, ("missing",))
     amounts = [amount(criterion, value) for value in criterion.values]
-    add(criterion, clause, [(a, compare(a, clause)) for a in amounts])
-
-
-def add(criterion: Criterion, clause: Where, compared: list[tuple[Amount, str]], numbers: tuple[int, ...] = ()) -> None:
-    """Require a row for one of the comparisons; `ne` asks that no row is equal."""
-    rows = numbers or criterion.parameter.rows
-    for negated in (False, True):
-        group = [f"({sql})" for a, sql in compared if (a.prefix == "ne") is negated]
-        if group:
-            clause.in_ranges(rows, either(group), negated=negated)
+    clause.in_ranges(criterion.parameter.rows, either([f"({compare(a, clause)})" for a in amounts]))

@@ -56,7 +56,11 @@ class Order:
 
 
 def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    if not isinstance(value, datetime):
+        return str(value)
+    if value.tzinfo is None:  # the driver gives the infinities as the two ends of time without a zone
+        return "infinity" if value.year > 1 else "-infinity"
+    return value.isoformat()
 
 
 def order_of(query: Query) -> Order:

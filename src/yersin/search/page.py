@@ -12,6 +12,7 @@ from yersin.store.versions import Version
 
 #: results on a page when the client does not say, and at most
 COUNT, COUNT_LIMIT = 50, 1000
+_SETTINGS = frozenset({"_count", "_sort", "_summary", "_total"})
 _PLAIN = frozenset({"_format", "_pretty"})
 _LATER = frozenset(
     {"_filter", "_query", "_contained", "_containedType", "_has", "_list", "_text", "_content", "_elements", "_type"}
@@ -120,9 +121,8 @@ class _Reader:
 
     def take(self, name: str, value: str) -> None:
         """Read one parameter."""
-        reader = getattr(self, f"_take{name.replace('-', '_')}", None) if name.startswith("_") else None
-        if reader is not None:
-            reader(value)
+        if name in _SETTINGS:
+            getattr(self, f"_take{name}")(value)
         elif name in _PLAIN:
             return
         elif name in ("_include", "_revinclude") or name.startswith(("_include:", "_revinclude:")):

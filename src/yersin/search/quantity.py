@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from yersin.fhir import ucum
 
-from .number import Amount, add, amount, compare
+from .number import Amount, amount, compare
 from .page import Criterion
 from .rows import CANONICAL
 from .tokens import hashes
@@ -21,17 +21,17 @@ def where(criterion: Criterion, clause: Where) -> None:
     if criterion.modifier:
         raise refuse_modifier(criterion, ("missing",))
     rows = criterion.parameter.rows
-    compared = [_compared(criterion, value, clause) for value in criterion.values]
-    add(criterion, clause, compared, (*rows, *(-n for n in rows)))
+    conditions = [f"({_compared(criterion, value, clause)})" for value in criterion.values]
+    clause.in_ranges((*rows, *(-n for n in rows)), either(conditions))
 
 
-def _compared(criterion: Criterion, text: str, clause: Where) -> tuple[Amount, str]:
+def _compared(criterion: Criterion, text: str, clause: Where) -> str:
     number, _, unit = text.partition("|")
     system, bar, code = unit.rpartition("|")
     wanted = amount(criterion, number)
     if not unit.strip("|"):
-        return wanted, f"x.param > 0 AND {compare(wanted, clause)}"
-    return wanted, either([f"({sql})" for sql in _with_unit(wanted, system if bar else "", code, clause)])
+        return f"x.param > 0 AND {compare(wanted, clause)}"
+    return either([f"({sql})" for sql in _with_unit(wanted, system if bar else "", code, clause)])
 
 
 def _with_unit(wanted: Amount, system: str, code: str, clause: Where) -> list[str]:

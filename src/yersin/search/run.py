@@ -19,6 +19,7 @@ from yersin.store.schema import table
 
 from . import date, number, quantity, reference, string, token, uri
 from .include import included
+from .missing import missing
 from .order import Order, order_of
 from .page import Criterion, Found, Query
 from .rows import Indexer
@@ -47,8 +48,8 @@ def where_of(query: Query, indexer: Indexer, sql: Sql) -> Where:
 
 def _compile(criterion: Criterion, clause: Where) -> None:
     kind = criterion.parameter.kind
-    if criterion.modifier == "missing" and kind in ("token", "reference", "string", "uri"):
-        token.missing(criterion, clause)
+    if criterion.modifier == "missing":
+        missing(criterion, clause)
     elif kind in _KINDS:
         _KINDS[kind](criterion, clause)
     else:

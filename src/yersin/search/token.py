@@ -5,8 +5,8 @@ from __future__ import annotations
 from yersin.store.identity import row_id
 
 from .page import Criterion
-from .tokens import of_type_query, present, token_query
-from .where import Where, refuse_modifier, refuse_value
+from .tokens import of_type_query, token_query
+from .where import Where, refuse_modifier
 
 MODIFIERS = ("missing", "not", "of-type")
 
@@ -25,15 +25,6 @@ def where(criterion: Criterion, clause: Where) -> None:
     else:
         texts = [t for value in criterion.values for code in codes for t in token_query(parameter, _plain(value), code)]
     clause.any_token(texts, negated=criterion.modifier == "not")
-
-
-def missing(criterion: Criterion, clause: Where) -> None:
-    """Add `:missing` of any kind of parameter whose presence is a token."""
-    (value, *more) = criterion.values
-    if more or value not in ("true", "false"):
-        raise refuse_value(criterion, ",".join(criterion.values), "write true or false.")
-    codes = criterion.parameter.covers or (criterion.parameter.code,)
-    clause.any_token([present(code) for code in codes], negated=value == "true")
 
 
 def _ids(criterion: Criterion, clause: Where) -> None:

@@ -90,7 +90,8 @@ def _request(chart: Chart, case: Case, service: JSON) -> JSON:
     return {
         "extension": [MODE], "status": "completed", "intent": "order", "category": [REMOTE], "priority": case.urgency,
         "code": CARE, "subject": chart.subject, "encounter": case.visit.ref, "authoredOn": case.asked.isoformat(),
-        "requester": case.asker.role_ref, "performerType": SPECIALTIES[case.specialty].concept, "performer": [service, case.expert.role_ref],
+        "requester": case.asker.role_ref, "performerType": SPECIALTIES[case.specialty].concept,
+        "performer": [service, case.expert.role_ref],
         "reasonReference": [case.problem], "note": [{"text": case.question}],
     }  # fmt: skip
 

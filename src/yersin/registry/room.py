@@ -1,0 +1,40 @@
+"""The registry: places, facilities, the workforce, and who each person is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yersin.room import Room
+from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
+from yersin.web.menu import MenuItem, PaletteEntry
+
+from . import pages, persons
+
+ROOM = Room(
+    name="registry",
+    folder=Path(__file__).parent,
+    pages=pages.PAGES,
+    tables=persons.TABLES,
+    menu=(
+        MenuItem(label=N_("Find a patient"), href="/people", icon="search", permission="person.find", go="f"),
+        MenuItem(
+            label=N_("Register a patient"), href="/people/new", icon="user-plus", permission="person.register", go="n"
+        ),
+    ),
+    palette=(
+        PaletteEntry(
+            label=N_("Find a patient"),
+            href="/people",
+            icon="search",
+            permission="person.find",
+            words="tim nguoi benh search",
+        ),
+        PaletteEntry(
+            label=N_("Register a patient"),
+            href="/people/new",
+            icon="user-plus",
+            permission="person.register",
+            words="dang ky tiep don new person",
+        ),
+    ),
+)
