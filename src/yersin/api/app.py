@@ -16,11 +16,11 @@ from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
 
 from . import capability, errors, read, search, transaction, write
-from .audit_events import search_audit
+from .audit_events import read_audit, search_audit
 from .messages import FHIR_JSON, Request, Response
 
 Handler = Callable[[Request], Awaitable[Response]]
-Asker = Callable[[Mapping[bytes, bytes], str], Awaitable[Access]]
+Asker = Callable[[str, Mapping[bytes, bytes], str], Awaitable[Access]]
 log = logging.getLogger("yersin.api")
 
 #: bodies longer than this are refused before they are read
@@ -28,7 +28,7 @@ BODY_LIMIT = 64 * 2**20
 
 
 class Api:
-    """`asker` finds out who asks from the headers and the address; it raises Problem when the proof is bad."""
+    """`asker` finds out who asks from method, headers and address; it raises Problem when the proof is bad."""
 
     def __init__(self, asker: Asker, base: str) -> None:
         self._asker = asker
@@ -50,9 +50,11 @@ class Api:
         headers = dict(scope["headers"])
         try:
             handler = route(method, path)
-            body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
+            if handler is capability.metadata:
+                return capability.public(self._base)
             client = scope.get("client") or ("", 0)
-            access = await self._asker(headers, client[0])
+            access = await self._asker(method, headers, client[0])
+            body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
             query = scope["query_string"].decode("latin-1")
             request = Request(
                 method=method, path=path, query=query, headers=headers, body=body, access=access, base=self._base
@@ -110,7 +112,7 @@ def route(method: str, path: Sequence[str]) -> Handler:
         case ["_search"]:
             return _of({"POST": search_audit if path[0] == "AuditEvent" else search.search}, method)
         case [_]:
-            return _of(_INSTANCE, method)
+            return _of(_INSTANCE if path[0] != "AuditEvent" else {**_INSTANCE, "GET": read_audit}, method)
         case [_, "_history"]:
             return _of({"GET": read.history}, method)
         case [_, "_history", _]:

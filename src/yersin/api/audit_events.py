@@ -12,6 +12,7 @@ from yersin.store.versions import instant
 
 from .bundles import bundle, text
 from .messages import Request, Response
+from .read import read
 
 _REST = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
@@ -29,6 +30,17 @@ async def search_audit(request: Request) -> Response:
             ("next", f"{request.base}/AuditEvent?_count={wanted.limit}&_before={found[-1].seq}{_same(request)}")
         )
     return Response(body=bundle("searchset", [_entry(request.base, r) for r in found], links=links))
+
+
+async def read_audit(request: Request) -> Response:
+    """GET [base]/AuditEvent/[number of the row]; other ids are AuditEvents that someone sent."""
+    _, logical_id = request.path
+    if not logical_id.isdecimal() or len(logical_id) > 18:
+        return await read(request)
+    found = await request.access.recorded(Wanted(before=int(logical_id) + 1, limit=1))
+    if not found or found[0].seq != int(logical_id):
+        raise problem("not-found", f"AuditEvent/{logical_id} is not here, or is not open to you.", status=404)
+    return Response(body=encode(resource(found[0])))
 
 
 def _same(request: Request) -> str:

@@ -14,13 +14,18 @@ from .messages import Request, Response
 
 _INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
 _SEARCHED = frozenset({"string", "token", "reference", "date", "number", "quantity", "uri"})
-#: kept by the audit and read through the same addresses; nobody writes it
-_READ_ONLY = frozenset({"AuditEvent"})
+#: kept by the audit, which is searched in ways of its own
+_AUDITED = frozenset({"AuditEvent"})
 
 
 async def metadata(request: Request) -> Response:
     """GET [base]/metadata"""
-    return Response(body=_statement(request.base))
+    return public(request.base)
+
+
+def public(base: str) -> Response:
+    """Answer of the one address that is open to everybody: clients learn here how to sign in."""
+    return Response(body=_statement(base))
 
 
 @cache
@@ -48,14 +53,14 @@ def _statement(base: str) -> bytes:
 
 
 def _resource(name: str) -> dict[str, object]:
-    if name in _READ_ONLY:
+    if name in _AUDITED:
         return {
             "type": name,
-            "interaction": [{"code": "search-type"}],
+            "interaction": [{"code": code} for code in _INTERACTIONS],
             "searchParam": _parameters(name, {"patient", "date"}),
         }
     references = sorted(c for c, p in parameters(name).items() if p.kind == "reference")
-    return {
+    stated = {
         "type": name,
         "interaction": [{"code": code} for code in _INTERACTIONS],
         "versioning": "versioned-update",
@@ -66,6 +71,7 @@ def _resource(name: str) -> dict[str, object]:
         "searchRevInclude": _referring(name),
         "searchParam": _parameters(name, None),
     }
+    return {key: value for key, value in stated.items() if value != []}
 
 
 def _parameters(name: str, only: set[str] | None) -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ def query_of(type_name: str, criteria: str) -> Query:
 
 async def existing(writing: Writing, type_name: str, criteria: str) -> Version | None:
     """The one resource that meets the criteria, or None. Raises Problem (412) when several do."""
-    found = await writing.find(query_of(type_name, criteria), criteria)
+    found = await writing.find(query_of(type_name, criteria))
     if len(found) > 1:
         raise problem(
             "multiple-matches", f"Several {type_name} resources meet {criteria}; make it narrower.", status=412

@@ -22,8 +22,9 @@ from yersin.guard.writing import Update, Writing
 from yersin.store.identity import new_id
 
 from . import sources
-from .sources import Piece, Unit
-from .transaction import REFERENCE
+from .conditions import query_of
+from .sources import UNREADABLE, Piece, Unit
+from .transaction import rewritten
 
 DDL = """
 CREATE TABLE import_progress (
@@ -33,6 +34,7 @@ COMMENT ON TABLE import_progress IS 'How many units of a file are in the databas
 """
 #: transactions under way at once
 _ABREAST = 3
+_CONDITIONAL = re.compile(rb'("reference"\s*:\s*")([A-Z][A-Za-z]+\?[^"\\]+)(")')
 _URN = re.compile(r"urn:uuid:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})").fullmatch
 
 
@@ -94,11 +96,17 @@ class Importer:
         listed = await asyncio.to_thread(sources.files, paths)
         for path in listed:
             self._learn(path)
-        for path in listed:
-            await self._file(path)
-            self.report.files += 1
-            self._tell()
-        await asyncio.gather(*self._running)
+        try:
+            for path in listed:
+                await self._file(path)
+                if sources.is_directory(path):
+                    await self._all()  # the files after it refer to what is in it
+                self.report.files += 1
+                self._tell()
+            await self._all()
+        finally:
+            # after a failure, what is under way comes to its end before anyone starts anew
+            await asyncio.gather(*self._running, return_exceptions=True)
         return self.report
 
     def _tell(self) -> None:
@@ -113,13 +121,13 @@ class Importer:
             for unit in sources.units(path):
                 for piece in unit.pieces:
                     self._settle(piece)
-        except (Problem, OSError, EOFError):
+        except (Problem, *UNREADABLE):
             # said when the file's own turn comes
             return
 
     def _settle(self, piece: Piece) -> None:
-        if piece.full_url:
-            kind = msgspec.json.decode(piece.raw, type=_Kind)
+        kind = _kind_of(piece)
+        if piece.full_url and kind is not None:
             self._places[piece.full_url] = f"{kind.resource_type}/{_id_of(piece, kind.id)}".encode()
 
     async def _file(self, path: Path) -> None:
@@ -133,19 +141,25 @@ class Importer:
                 await self._start(unit, version)
         except Problem as refusal:
             self.report.findings += [Finding(file=path, place=None, issue=i) for i in refusal.issues]
-        except (OSError, EOFError) as error:
+        except UNREADABLE as error:
             text = f"The file cannot be read: {error}. Nothing of the rest was imported."
             self.report.findings.append(Finding(file=path, place=None, issue=Issue(code="structure", diagnostics=text)))
 
     async def _start(self, unit: Unit, version: FileVersion) -> None:
         """Begin a unit once fewer than the limit are under way; units of one file follow each other."""
-        if unit.number:
-            await asyncio.gather(*self._running)
-        if len(self._running) >= _ABREAST:
-            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._unit(unit, version))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        while self._running and (unit.number or len(self._running) >= _ABREAST):
+            await self._some()
+        self._running.add(asyncio.create_task(self._unit(unit, version)))
+
+    async def _all(self) -> None:
+        while self._running:
+            await self._some()
+
+    async def _some(self) -> None:
+        """Wait until some unit is done; what it raised is raised here."""
+        done, self._running = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
     async def _progress(self, version: FileVersion) -> int:
         async with self.access.own_tables() as connection:
@@ -155,6 +169,7 @@ class Importer:
         return int(done or 0)
 
     async def _unit(self, unit: Unit, version: FileVersion) -> None:
+        await self._find(unit)
         resources = self._parsed(unit)
         if not resources:
             return
@@ -169,6 +184,16 @@ class Importer:
         except Problem as refusal:
             self.report.findings += [Finding(file=unit.file, place=None, issue=i) for i in refusal.issues]
         self._tell()
+
+    async def _find(self, unit: Unit) -> None:
+        """Find what conditional references such as `Practitioner?identifier=…` mean."""
+        wanted = {m[2].decode() for piece in unit.pieces for m in _CONDITIONAL.finditer(piece.raw)}
+        for reference in sorted(wanted - self._places.keys()):
+            type_name, _, criteria = reference.partition("?")
+            if type_name in r4.TYPE_NUMBER:
+                found = (await self.access.search(query_of(type_name, criteria))).versions
+                if len(found) == 1:
+                    self._places[reference] = f"{type_name}/{found[0].id}".encode()
 
     def _parsed(self, unit: Unit) -> list[r4.Resource]:
         """Parse the pieces of a unit. Of a whole unit with a bad piece nothing is left."""
@@ -186,18 +211,33 @@ class Importer:
     def _resource(self, piece: Piece) -> r4.Resource:
         if piece.method not in ("PUT", "POST"):
             raise problem("not-supported", f"{piece.method} {piece.url}: an import only writes.")
-        resource = parse(REFERENCE.sub(self._rewritten, piece.raw))
+        raw = rewritten(piece.raw, self._places)
+        left = _CONDITIONAL.search(raw)
+        if left is not None:
+            text = f"The reference {left[2].decode()} matches no resource, or several. Import the one it means first."
+            raise problem("not-found", text)
+        resource = parse(raw)
         resource.id = _id_of(piece, resource.id)
         return resource
 
-    def _rewritten(self, match: re.Match[bytes]) -> bytes:
-        new = self._places.get(match[2].decode())
-        return match[1] + new + match[3] if new else match[0]
+
+class _Identifier(msgspec.Struct):
+    system: str = ""
+    value: str = ""
 
 
 class _Kind(msgspec.Struct, rename="camel"):
     resource_type: str = ""
     id: str | None = None
+    identifier: list[_Identifier] | _Identifier | None = None
+
+
+def _kind_of(piece: Piece) -> _Kind | None:
+    try:
+        return msgspec.json.decode(piece.raw, type=_Kind)
+    except msgspec.DecodeError:
+        # said when the resource is parsed
+        return None
 
 
 def _id_of(piece: Piece, own: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,18 @@ from .transaction import Entry, read_bundle
 
 #: resources of NDJSON or of a collection that are written in one transaction
 UNIT = 500
+#: what reading a broken or truncated file raises
+UNREADABLE = (OSError, EOFError, zlib.error)
+#: beginnings of the names of files that others refer to, in the order in which they refer to each other
+_DIRECTORY = (
+    "hospitalinformation",
+    "practitionerinformation",
+    "organization.",
+    "location.",
+    "practitioner.",
+    "healthcareservice.",
+    "practitionerrole.",
+)
 _ENDINGS = (".json", ".ndjson", ".jsonl")
 
 
@@ -50,7 +63,17 @@ def files(paths: Sequence[Path]) -> list[Path]:
             raise FileNotFoundError(path)
         inside = sorted(p for p in path.rglob("*") if p.is_file() and _plain_name(p).endswith(_ENDINGS))
         found += inside if path.is_dir() else [path]
-    return found
+    return sorted(found, key=_rank)
+
+
+def is_directory(path: Path) -> bool:
+    """Whether a file holds facilities and workforce, by its name."""
+    return _rank(path) < len(_DIRECTORY)
+
+
+def _rank(path: Path) -> int:
+    name = _plain_name(path)
+    return next((n for n, start in enumerate(_DIRECTORY) if name.startswith(start)), len(_DIRECTORY))
 
 
 def _plain_name(path: Path) -> str:

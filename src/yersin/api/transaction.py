@@ -26,8 +26,8 @@ from .messages import Request, Response, location
 
 #: entries of one transaction, so that no write holds its locks for long
 ENTRY_LIMIT = 10_000
-#: a reference in JSON; a quoted name inside a string would be escaped, so it cannot be taken for one
-REFERENCE = re.compile(rb'("reference"\s*:\s*")([^"\\]+)(")')
+#: a reference or an address in JSON; a quoted name inside a string would be escaped, so it cannot be taken for one
+REFERENCE = re.compile(rb'("(?:reference|url|uri|valueUri|valueUrl)"\s*:\s*")([^"\\]+)(")')
 
 
 class _Request(msgspec.Struct, rename="camel"):
@@ -169,15 +169,52 @@ def _refuse_twice(items: Sequence[Item]) -> None:
 
 
 async def _write(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
+    found = await _found(writing, [i for i in items if i.if_none_exist])
+    ids = {
+        name: _settled(i, found.get(i.place))
+        for i in items
+        if i.full_url and i.method != "DELETE"
+        for name in _names(i)
+    }
+    ids |= await _matched(writing, items)
+    todo = sorted((i for i in items if i.place not in found), key=lambda i: ("DELETE", "POST", "PUT").index(i.method))
+    written = {
+        (w.version.type, w.version.id): w for w in await writing.write([_change(i, ids) for i in todo])
+    }  # what was deleted already is not written, and so not here
+    places = {i.place: written.get((i.target.type, i.target.id or str(i.reserved))) for i in todo}
+    return {**found, **{place: one for place, one in places.items() if one is not None}}
+
+
+async def _found(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
+    """Resources that meet the conditions of conditional creates, by the place of the entry."""
     found: dict[int, Written] = {}
-    for item in sorted((i for i in items if i.if_none_exist), key=lambda i: i.if_none_exist):
+    for item in sorted(items, key=lambda i: (i.target.type, i.if_none_exist)):
         version = await existing(writing, item.target.type, item.if_none_exist)
         if version is not None:
             found[item.place] = Written(version=version, created=False)
-    ids = {i.full_url: _settled(i, found.get(i.place)) for i in items if i.full_url and i.method != "DELETE"}
-    todo = sorted((i for i in items if i.place not in found), key=lambda i: ("DELETE", "POST", "PUT").index(i.method))
-    written = await writing.write([_change(i, ids) for i in todo])
-    return {**found, **dict(zip((i.place for i in todo), written, strict=False))}
+    return found
+
+
+async def _matched(writing: Writing, items: Sequence[Item]) -> dict[str, bytes]:
+    """Resources that conditional references such as `Practitioner?identifier=…` mean. Raises Problem unless each is one."""
+    wanted = {m[2].decode(): i.place for i in items for m in REFERENCE.finditer(i.raw) if b"?" in m[2]}
+    found: dict[str, bytes] = {}
+    for reference, place in sorted(wanted.items()):
+        type_name, _, criteria = reference.partition("?")
+        if type_name not in r4.TYPE_NUMBER:
+            continue
+        version = await existing(writing, type_name, criteria)
+        if version is None:
+            text = f"The reference {reference} matches nothing. Send the resource it means first, or in this bundle."
+            raise problem("not-found", text, expression=f"Bundle.entry[{place}].resource")
+        found[reference] = f"{type_name}/{version.id}".encode()
+    return found
+
+
+def _names(item: Item) -> Sequence[str]:
+    """Ways in which other entries may refer to this one: its address, and what that is relative to a server."""
+    relative = "/".join(item.full_url.split("/")[-2:]) if item.full_url.startswith("http") else ""
+    return (item.full_url, relative) if relative.startswith(f"{item.target.type}/") else (item.full_url,)
 
 
 def _settled(item: Item, found: Written | None) -> bytes:
@@ -198,14 +235,21 @@ def _change(item: Item, ids: Mapping[str, bytes]) -> Change:
 
 
 def _parsed(item: Item, ids: Mapping[str, bytes]) -> r4.Resource:
-    def rewritten(match: re.Match[bytes]) -> bytes:
-        new = ids.get(match[2].decode())
-        return match[1] + new + match[3] if new else match[0]
-
     try:
-        return parse(REFERENCE.sub(rewritten, item.raw), expect=item.target.type)
+        return parse(rewritten(item.raw, ids), expect=item.target.type)
     except Problem as refusal:
         raise Problem([_moved(i, item) for i in refusal.issues], status=refusal.status) from refusal
+
+
+def rewritten(raw: bytes, ids: Mapping[str, bytes]) -> bytes:
+    """Put the ids that entries get in the place of their `fullUrl`; addresses that are no references only where these are URNs."""
+
+    def new(match: re.Match[bytes]) -> bytes:
+        old = match[2].decode()
+        settled = ids.get(old) if match[1].startswith(b'"reference"') or old.startswith("urn:") else None
+        return match[1] + settled + match[3] if settled else match[0]
+
+    return REFERENCE.sub(new, raw)
 
 
 def _moved(issue: Issue, item: Item) -> Issue:

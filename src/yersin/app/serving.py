@@ -54,6 +54,7 @@ async def run_web(settings: Settings, url: str) -> None:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
+        lifespan="on",
         date_header=False,
         ws_max_size=1 << 20,
         timeout_keep_alive=75,

@@ -80,7 +80,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                with contextlib.suppress(*_AWAY, asyncpg.InterfaceError):
+                with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
                     await transaction.rollback()
                 raise
             await _commit(connection, transaction)
@@ -222,8 +222,8 @@ async def _commit(connection: Connection, transaction: Any) -> None:
         await transaction.commit()
     except _AWAY as error:
         raise transient(committed="unknown") from error
-    except asyncpg.InterfaceError as error:
-        if not connection.is_closed():
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        if not _gone(connection, error):
             raise
         # the line had broken before COMMIT could be sent
         raise transient() from error
@@ -243,7 +243,7 @@ def _told(*, lost: Committed, connection: Connection | None = None) -> Iterator[
         raise busy() from error
     except asyncpg.DiskFullError as error:
         raise disk_full() from error
-    except (*_AWAY, asyncpg.InterfaceError) as error:
+    except (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         if not _gone(connection, error):
             raise
         raise transient(committed=lost) from error
@@ -251,6 +251,10 @@ def _told(*, lost: Committed, connection: Connection | None = None) -> Iterator[
 
 def _gone(connection: Connection | None, error: Exception) -> bool:
     if isinstance(error, asyncpg.PostgresError):
+        return True
+    if connection is not None and isinstance(error, asyncpg.InternalClientError):
+        # the server's last words came between two statements: the driver can do nothing more with this connection
+        connection.terminate()
         return True
     if connection is not None:
         return bool(connection.is_closed())

@@ -34,7 +34,7 @@ class Ranges(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One version to be written. `ver` is the new version; `old_pat` is where the row lies now, if it does."""
+    """One version to be written. `ver` is the new version; `old_pat` is where the row and its history lie, if they do."""
 
     op: str
     type: str
@@ -115,9 +115,14 @@ def _insert_ranges(type_name: str) -> str:
 
 @cache
 def _revive_sql(type_name: str) -> str:
-    return insert_sql(type_name).replace(
-        "INSERT INTO id_map (type, id, pat, ver, name, owner) VALUES ($1, $2, $3, $4, $5, $6)",
-        "UPDATE id_map SET ver = $4, pat = $3, deleted = false, owner = coalesce(owner, $6) WHERE type = $1 AND id = $2",
+    last = "(SELECT max(upd) + interval '1 millisecond' FROM history WHERE pat = $3 AND type = $1 AND id = $2)"
+    return (
+        insert_sql(type_name)
+        .replace(f"SELECT {_CLOCK} AS upd", f"SELECT greatest({_CLOCK}, {last}) AS upd")
+        .replace(
+            "INSERT INTO id_map (type, id, pat, ver, name, owner) VALUES ($1, $2, $3, $4, $5, $6)",
+            "UPDATE id_map SET ver = $4, pat = $3, deleted = false, owner = coalesce(owner, $6) WHERE type = $1 AND id = $2",
+        )
     )
 
 
@@ -198,11 +203,11 @@ async def _write_one(connection: Connection, one: Write) -> datetime:
     if one.op == "D":
         number = r4.TYPE_NUMBER[one.type]
         return await _moment(connection, _remove_sql(one.type), (number, one.id, one.old_pat, one.ver))
+    if one.old_pat is not None and one.old_pat != one.pat:
+        await _move(connection, one.type, one.id, one.old_pat, one.pat)
     if one.op == "C":
         sql = insert_sql(one.type) if one.ver == 1 else _revive_sql(one.type)
         return await _moment(connection, sql, one.arguments())
-    if one.old_pat is not None and one.old_pat != one.pat:
-        await _move(connection, one.type, one.id, one.old_pat, one.pat)
     return await _moment(connection, _replace_sql(one.type), one.arguments())
 
 

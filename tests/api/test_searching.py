@@ -1,0 +1,226 @@
+"""Search over HTTP: pages, links, forms, totals, and the CapabilityStatement. Source: https://hl7.org/fhir/R4/search.html"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.running import Client
+
+from yersin.fhir import parse, r4
+from yersin.fhir.parameters import parameters
+
+
+def make(client: Client, count: int, **more: Any) -> str:
+    """Make patients who share one mark; returns the search that finds them."""
+    mark = str(uuid4())
+    for n in range(count):
+        body = {"resourceType": "Patient", "identifier": [{"system": "urn:m", "value": mark}], **more}
+        born = {} if n % 3 == 0 else {"birthDate": f"19{10 + n}-01-01"}
+        assert client.post("/Patient", {**body, **born}).status_code == 201
+    return f"identifier=urn:m|{mark}"
+
+
+def link(page: Any, relation: str) -> str | None:
+    return next((x["url"] for x in page["link"] if x["relation"] == relation), None)
+
+
+@pytest.mark.parametrize(
+    "sort", ["", "birthdate", "-birthdate", "_lastUpdated", "-_lastUpdated", "_id", "family,-birthdate", "death-date"]
+)
+def test_pages_follow_each_other_without_a_gap_or_a_repeat(client: Client, sort: str) -> None:
+    found = client.search(f"/Patient?{make(client, 11)}&_count=2" + (f"&_sort={sort}" if sort else ""))
+    assert len(found) == 11
+    assert len({p["id"] for p in found}) == 11
+    if sort in ("birthdate", "-birthdate"):
+        dates = [p.get("birthDate") for p in found]
+        known = [d for d in dates if d]
+        assert dates[: len(known)] == sorted(known, reverse=sort.startswith("-")), "those without a date come last"
+
+
+def test_pages_show_nothing_made_after_the_first_and_what_was_deleted_is_gone(client: Client) -> None:
+    criteria = make(client, 6)
+    mark = criteria.rpartition("|")[2]
+    first = client.get(f"/Patient?{criteria}&_count=2&_total=accurate").json()
+    shown = [e["resource"]["id"] for e in first["entry"]]
+    everyone = {p["id"] for p in client.search(f"/Patient?{criteria}")}
+    rest = sorted(everyone - set(shown))
+    late = {
+        client.post("/Patient", p).json()["id"]
+        for p in 3 * [{"resourceType": "Patient", "identifier": [{"system": "urn:m", "value": mark}]}]
+    }
+    client.delete(f"/Patient/{rest[0]}")
+    changed = client.get(f"/Patient/{rest[1]}").json()
+    client.put(f"/Patient/{rest[1]}", {**changed, "active": True})
+    client.put(f"/Patient/{rest[2]}", {**changed, "id": rest[2], "identifier": [{"value": "other"}]})
+    second = client.get(str(link(first, "next"))).json()
+    later = client.search(str(link(first, "next")))
+    assert second["total"] == 6
+    assert {p["id"] for p in later} == {rest[1], *rest[3:]}
+    assert not {p["id"] for p in later} & (late | set(shown))
+    assert next(p for p in later if p["id"] == rest[1])["active"] is True
+
+
+@pytest.mark.xfail(
+    reason="the place of a changed entry in a sorted search is not remembered between pages", strict=True
+)
+@pytest.mark.parametrize("descending", [False, True])
+def test_an_entry_that_changes_its_place_in_the_order_is_shown_once(client: Client, *, descending: bool) -> None:
+    criteria = make(client, 6)
+    sort = "-_lastUpdated" if descending else "_lastUpdated"
+    first = client.get(f"/Patient?{criteria}&_count=2&_sort={sort}").json()
+    shown = [e["resource"] for e in first["entry"]]
+    everyone = {p["id"] for p in client.search(f"/Patient?{criteria}")}
+    unseen = min(everyone - {p["id"] for p in shown})
+    client.put(f"/Patient/{shown[0]['id']}", {**shown[0], "active": True})
+    client.put(f"/Patient/{unseen}", {**client.get(f"/Patient/{unseen}").json(), "active": True})
+    later = [p["id"] for p in client.search(str(link(first, "next")))]
+    assert sorted([*later, *(p["id"] for p in shown)]) == sorted(everyone)
+
+
+def test_links_to_further_pages_tell_nothing_and_cannot_be_altered(client: Client) -> None:
+    criteria = make(client, 3, name=[{"family": "Bímật"}])
+    page = client.get(f"/Patient?{criteria}&family=Bímật&_count=1").json()
+    url = str(link(page, "next"))
+    assert "m%C3%AD" not in url.lower()
+    assert criteria.rpartition("|")[2] not in url
+    token = url.partition("_page=")[2]
+    altered = [
+        token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"),
+        token[:20],
+        "",
+        "é",
+        token + "A",
+        "A" * len(token),
+    ]
+    for wrong in altered:
+        answer = client.get(f"?_page={wrong}")
+        assert answer.status_code == 400, wrong
+        parse(answer.content, expect="OperationOutcome")
+
+
+def test_a_search_can_be_posted_as_a_form(client: Client) -> None:
+    criteria = make(client, 2)
+    name, _, value = criteria.partition("=")
+    answer = client.post("/Patient/_search", data={name: value, "_total": "accurate"})
+    assert answer.status_code == 200
+    assert answer.json()["total"] == 2
+    both = client.post(f"/Patient/_search?{criteria}", data={"active": "true"})
+    assert both.json().get("entry", []) == []
+
+
+def test_counting_only_sends_a_number(client: Client) -> None:
+    criteria = make(client, 4)
+    for asked in ("_summary=count", "_count=0"):
+        page = client.get(f"/Patient?{criteria}&{asked}").json()
+        assert (page["total"], "entry" in page) == (4, False)
+    assert client.get(f"/Patient?{criteria}&_count=2&_total=accurate").json()["total"] == 4
+    assert "total" not in client.get(f"/Patient?{criteria}&_count=2").json()
+
+
+def test_includes_follow_references_both_ways(client: Client) -> None:
+    org = client.post("/Organization", {"resourceType": "Organization", "name": "A"}).json()
+    body = {"resourceType": "Patient", "managingOrganization": {"reference": f"Organization/{org['id']}"}}
+    person = client.post("/Patient", body).json()
+    seen = client.post(
+        "/Observation",
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "x"},
+            "subject": {"reference": f"Patient/{person['id']}"},
+        },
+    ).json()
+    page = client.get(
+        f"/Patient?_id={person['id']}&_include=Patient:organization&_revinclude=Observation:subject"
+    ).json()
+    parse(client.get(f"/Patient?_id={person['id']}").content, expect="Bundle")
+    modes = {(e["search"]["mode"], e["resource"]["id"]) for e in page["entry"]}
+    assert modes == {("match", person["id"]), ("include", org["id"]), ("include", seen["id"])}
+    assert page["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nonsense=1", "birthdate=yesterday", "birthdate:exact=1980", "name:below=x", "_sort=nonsense", "_count=-1", "_count=x",
+        "_total=some", "_summary=text", "name=", "_include=Patient", "_include=Nonsense:x", "_include=Patient:name", "_inclusion=x",
+        "_sort=", "active:missing=perhaps", "general-practitioner.name=x", "_has:Observation:patient:code=x", "_filter=x",
+        "gender:not-a-modifier=x",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_is_refused_and_named(client: Client, query: str) -> None:
+    answer = client.get(f"/Patient?{query}")
+    assert answer.status_code == 400, answer.text
+    parse(answer.content, expect="OperationOutcome")
+
+
+def test_the_capability_statement_is_r4_and_names_this_server(client: Client) -> None:
+    answer = client.get("/metadata")
+    statement = parse(answer.content, expect="CapabilityStatement")
+    assert isinstance(statement, r4.CapabilityStatement)
+    assert statement.fhirVersion == "4.0.1"
+    assert {r["type"] for r in answer.json()["rest"][0]["resource"]} >= {"Patient", "Observation", "AuditEvent"}
+
+
+_SAMPLE = {
+    "string": "an",
+    "token": "urn:x|y",
+    "reference": "Patient/x",
+    "date": "ge2020-01",
+    "number": "gt5.4",
+    "quantity": "5.4|http://unitsofmeasure.org|mg",
+    "uri": "http://example.org/x",
+}
+
+
+def test_every_listed_parameter_can_be_searched(client: Client) -> None:
+    rest = client.get("/metadata").json()["rest"][0]
+    failures, count = [], 0
+    for resource in rest["resource"]:
+        for parameter in resource.get("searchParam", ()):
+            count += 1
+            name, kind = parameter["name"], parameter["type"]
+            answer = client.get(f"/{resource['type']}?{name}={_SAMPLE[kind]}")
+            if answer.status_code != 200:
+                failures.append((resource["type"], name, answer.text[:200]))
+    assert count > 1300
+    assert not failures
+
+
+def test_every_parameter_of_r4_that_can_be_searched_is_listed(client: Client) -> None:
+    listed = {
+        r["type"]: {p["name"] for p in r.get("searchParam", ())}
+        for r in client.get("/metadata").json()["rest"][0]["resource"]
+    }
+    for type_name in r4.TYPE_NUMBER:
+        if type_name != "AuditEvent":
+            wanted = {c for c, p in parameters(type_name).items() if p.kind in _SAMPLE}
+            assert listed[type_name] == wanted
+
+
+def test_every_listed_interaction_is_answered(client: Client) -> None:
+    for resource in client.get("/metadata").json()["rest"][0]["resource"]:
+        kind = resource["type"]
+        codes = {i["code"] for i in resource["interaction"]}
+        asked = {
+            "read": client.get(f"/{kind}/none"),
+            "vread": client.get(f"/{kind}/none/_history/1"),
+            "history-instance": client.get(f"/{kind}/none/_history"),
+            "search-type": client.get(f"/{kind}?_count=1"),
+            "delete": client.delete(f"/{kind}/none"),
+            "create": client.post(f"/{kind}", content=b"{}"),
+            "update": client.put(f"/{kind}/none", content=b"{}"),
+        }
+        for code, answer in asked.items():
+            assert (answer.status_code == 405) is (code not in codes), (kind, code, answer.status_code)
+        for name in resource.get("searchInclude", ())[:2]:
+            assert client.get(f"/{kind}?_include={name}&_count=1").status_code == 200
+
+
+def test_links_carry_the_base_people_use(client: Client) -> None:
+    page = client.get(f"/Patient?{make(client, 1)}").json()
+    assert re.match(re.escape(client.base) + "/Patient/[0-9a-f-]{36}$", page["entry"][0]["fullUrl"])
+    assert str(link(page, "self")).startswith(f"{client.base}/Patient?identifier=")

@@ -1,0 +1,209 @@
+"""Batch and transaction. Source: https://hl7.org/fhir/R4/http.html#transaction"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from tests.running import Client
+
+from yersin.fhir import parse
+
+
+def entry(method: str, url: str, resource: Any = None, full_url: str = "", **more: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"request": {"method": method, "url": url, **more}}
+    if resource is not None:
+        made["resource"] = resource
+    if full_url:
+        made["fullUrl"] = full_url
+    return made
+
+
+def send(client: Client, kind: str, *entries: Any) -> httpx.Response:
+    answer = client.post("", {"resourceType": "Bundle", "type": kind, "entry": list(entries)})
+    parse(answer.content)
+    return answer
+
+
+def statuses(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [e["response"]["status"][:3] for e in answer.json()["entry"]]
+
+
+def patient(**more: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", **more}
+
+
+def observation(subject: str, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": subject},
+        **more,
+    }
+
+
+def marked(value: str) -> dict[str, Any]:
+    return {"identifier": [{"system": "urn:x", "value": value}]}
+
+
+def test_references_between_entries_become_the_ids_they_get(client: Client) -> None:
+    urn = f"urn:uuid:{uuid4()}"
+    file = f"urn:uuid:{uuid4()}"
+    document = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "subject": {"reference": urn},
+        "content": [{"attachment": {"url": file}}],
+        "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": file},
+    }
+    binary = {"resourceType": "Binary", "contentType": "text/plain", "data": "aGk="}
+    answer = send(
+        client,
+        "transaction",
+        entry("POST", "Observation", observation(urn)),
+        entry("POST", "Patient", patient(), urn),
+        entry("POST", "DocumentReference", document),
+        entry("POST", "Binary", binary, file),
+    )
+    assert statuses(answer) == ["201"] * 4
+    seen, person, paper, page = (e["resource"] for e in answer.json()["entry"])
+    assert seen["subject"]["reference"] == f"Patient/{person['id']}"
+    assert paper["content"][0]["attachment"]["url"] == f"Binary/{page['id']}"
+    assert paper["masterIdentifier"]["value"] == file
+    assert answer.json()["entry"][1]["response"]["location"].endswith(f"Patient/{person['id']}/_history/1")
+    assert client.search(f"/Observation?subject=Patient/{person['id']}")[0]["id"] == seen["id"]
+
+
+def test_a_reference_relative_to_another_server_follows_its_entry(client: Client) -> None:
+    elsewhere = "http://elsewhere.example/fhir/Patient/17"
+    answer = send(
+        client,
+        "transaction",
+        entry("POST", "Patient", patient(), elsewhere),
+        entry("POST", "Observation", observation("Patient/17"), "http://elsewhere.example/fhir/Observation/3"),
+        entry("POST", "Observation", observation(elsewhere)),
+    )
+    person, one, two = (e["resource"] for e in answer.json()["entry"])
+    assert one["subject"]["reference"] == two["subject"]["reference"] == f"Patient/{person['id']}"
+
+
+def test_entries_are_done_in_the_order_of_the_rules(client: Client) -> None:
+    old, kept = (client.post("/Patient", patient(**marked(str(uuid4())))).json() for _ in range(2))
+    value = str(uuid4())
+    answer = send(
+        client,
+        "transaction",
+        entry("GET", f"Patient?identifier=urn:x|{value}"),
+        entry("PUT", f"Patient/{kept['id']}", patient(id=kept["id"], **marked(value))),
+        entry("POST", "Patient", patient(**marked(value))),
+        entry("DELETE", f"Patient/{old['id']}"),
+    )
+    assert statuses(answer) == ["200", "200", "201", "204"]
+    assert len(answer.json()["entry"][0]["resource"]["entry"]) == 2
+
+
+def test_a_delete_of_what_is_gone_leaves_the_other_answers_in_their_places(client: Client) -> None:
+    old = client.post("/Patient", patient()).json()
+    client.delete(f"/Patient/{old['id']}")
+    answer = send(
+        client,
+        "transaction",
+        entry("POST", "Patient", patient(active=True)),
+        entry("DELETE", f"Patient/{old['id']}"),
+        entry("PUT", "Patient/in-its-place", patient(id="in-its-place", active=False)),
+    )
+    assert statuses(answer) == ["201", "204", "201"]
+    assert answer.json()["entry"][0]["resource"]["active"] is True
+    assert answer.json()["entry"][2]["resource"]["id"] == "in-its-place"
+
+
+def test_a_transaction_that_fails_leaves_nothing(client: Client) -> None:
+    value = str(uuid4())
+    good = entry("POST", "Patient", patient(**marked(value)))
+    bad = {
+        "Bundle.entry[1].resource.gender": entry("POST", "Patient", patient(gender="neither")),
+        "Bundle.entry[1].request.url": entry("POST", "Spaceship", patient()),
+        "Bundle.entry[1].request.method": entry("PATCH", "Patient/x", patient()),
+        "Bundle.entry[1].resource": entry("PUT", "Patient/x"),
+        "Bundle.entry[1].resource.id": entry("PUT", "Patient/x", patient(id="y")),
+        "Bundle.entry[1].request": {"resource": patient()},
+    }
+    for place, wrong in bad.items():
+        answer = send(client, "transaction", good, wrong)
+        assert answer.status_code == 400, place
+        assert place in [x for issue in answer.json()["issue"] for x in issue.get("expression", ())]
+    for wrong in (
+        entry("DELETE", f"Patient/{uuid4()}"),
+        entry("PUT", "Patient/z", patient(id="z"), ifMatch='W/"7"'),
+        entry("POST", "Observation", observation(f"Patient?identifier=urn:x|{uuid4()}")),
+    ):
+        assert send(client, "transaction", good, wrong).status_code in (400, 404, 412)
+    assert client.search(f"/Patient?identifier=urn:x|{value}") == []
+
+
+def test_one_resource_stands_in_a_transaction_once(client: Client) -> None:
+    urn = f"urn:uuid:{uuid4()}"
+    twice = [
+        [entry("PUT", "Patient/twice", patient(id="twice")), entry("DELETE", "Patient/twice")],
+        [entry("POST", "Patient", patient(), urn), entry("POST", "Patient", patient(), urn)],
+        [entry("PUT", "Patient/twice", patient(id="twice")), entry("PUT", "/Patient/twice", patient(id="twice"))],
+    ]
+    for entries in twice:
+        answer = send(client, "transaction", *entries)
+        assert answer.status_code == 400
+        assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+
+
+def test_conditional_creates_and_references_find_what_is_there(client: Client) -> None:
+    value = str(uuid4())
+    there = client.post("/Patient", patient(**marked(value))).json()
+    urn = f"urn:uuid:{uuid4()}"
+    answer = send(
+        client,
+        "transaction",
+        entry("POST", "Patient", patient(**marked(value)), urn, ifNoneExist=f"identifier=urn:x|{value}"),
+        entry("POST", "Observation", observation(urn)),
+        entry("POST", "Observation", observation(f"Patient?identifier=urn:x|{value}")),
+    )
+    assert statuses(answer) == ["200", "201", "201"]
+    for number in (1, 2):
+        assert answer.json()["entry"][number]["resource"]["subject"]["reference"] == f"Patient/{there['id']}"
+
+
+def test_each_entry_of_a_batch_stands_alone(client: Client) -> None:
+    made = client.post("/Patient", patient()).json()
+    answer = send(
+        client,
+        "batch",
+        entry("POST", "Patient", patient(gender="neither")),
+        entry("POST", "Patient", patient()),
+        entry("GET", f"Patient/{made['id']}"),
+        entry("GET", f"Patient/{uuid4()}"),
+        entry("GET", f"Patient?_id={made['id']}"),
+        entry("PATCH", f"Patient/{made['id']}"),
+        entry("PUT", f"Patient/{made['id']}", made, ifMatch='W/"9"'),
+        {"resource": patient()},
+        entry("POST", "", patient()),
+        entry("DELETE", f"Patient/{made['id']}"),
+    )
+    assert statuses(answer) == ["400", "201", "200", "404", "200", "405", "412", "400", "400", "204"]
+    refused = answer.json()["entry"][0]["response"]["outcome"]
+    assert refused["issue"][0]["expression"] == ["Patient.gender"]
+
+
+def test_what_is_no_bundle_of_work_is_refused(client: Client) -> None:
+    for body in (
+        b"{",
+        b"[]",
+        b'{"resourceType":"Patient"}',
+        b'{"resourceType":"Bundle","type":"collection"}',
+        b'{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"GET"}}]}',
+        b'{"resourceType":"Bundle","type":"transaction","entry":{}}',
+    ):
+        answer = client.post("", content=body)
+        assert answer.status_code == 400, body
+        parse(answer.content, expect="OperationOutcome")
+    assert send(client, "transaction").status_code == 200

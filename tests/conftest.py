@@ -1,0 +1,203 @@
+"""What the tests share: one PostgreSQL for the whole run, migrated databases in no time, a FHIR client, running servers.
+
+Async code runs on one event loop, by `run(...)`; so plain test functions use what is async.
+
+- `server_url`    the server; `empty_url` an empty database, dropped after the test
+- `database_url`  a migrated database of this module alone; `fresh_url` one of this test alone
+- `ground`        `yersin.app.ground.opened` on `database_url`; `system` an `Access` of the system itself
+- `client`        the FHIR API in this process, asked as the system: `client.get("/Patient/x")`; `client.bound(access)`
+                  asks as someone else
+- `serve`         starts `yersin serve` as a process of its own on a free port (a factory); `served` one for this module
+- `house`         the small invented country, loaded once a run and served: `house.base_url`, `house.token()`,
+                  `house.signed_in("tram")` (an `httpx.Client` with session and CSRF token)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import pytest
+from tests.running import Client, House, Served, answering, free_port, on
+
+from yersin.api.app import Api
+from yersin.app import demonstration
+from yersin.app.ground import opened, prepared
+from yersin.db import embedded
+from yersin.guard.access import Access, Ground
+from yersin.guard.who import system as the_system
+from yersin.settings import Settings
+
+T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, T]], T]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of third-party test data: YERSIN_SHARED, or `shared` beside the checkout. Tests skip without it."""
+    folder = Path(os.environ.get("YERSIN_SHARED") or Path(__file__).parents[2] / "shared")
+    if not (folder / "data").is_dir():
+        pytest.skip(f"third-party test data are not here: {folder}/data (set YERSIN_SHARED)")
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Run[Any]]:
+    """Run a coroutine on the event loop of the tests."""
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of server and keys. YERSIN_TEST_KEEP names one that outlives the run, with the country in it: one run at a time."""
+    named = os.environ.get("YERSIN_TEST_KEEP")
+    return Path(named) if named else tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="session")
+def server_url(kept: Path) -> Iterator[str]:
+    """Address of a server for the whole run; YERSIN_PG_BIN chooses its programs."""
+    chosen = os.environ.get("YERSIN_PG_BIN")
+    settings = Settings(data_dir=kept, pg_bin=Path(chosen) if chosen else None)
+    server = embedded.start(settings)
+    yield server.url
+    embedded.stop(server)
+
+
+@pytest.fixture(scope="session")
+def keys_dir(kept: Path) -> Path:
+    """Data folder whose master key opens every database of the run."""
+    return kept / "keys_of_tests"
+
+
+@pytest.fixture(scope="session")
+def make_database(server_url: str) -> Callable[..., str]:
+    """Make a database, from a template when one is named; returns its address."""
+
+    def make(template: str | None = None) -> str:
+        name = f"yersin_{uuid4().hex[:12]}"
+        on(server_url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""))
+        return server_url.replace("@/yersin?", f"@/{name}?")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def template(run: Run[Any], make_database: Callable[..., str], keys_dir: Path) -> str:
+    """Name of a database that is migrated and has its keys, for others to be copied from."""
+    url = make_database()
+
+    async def fill() -> None:
+        await prepared(url)
+        async with opened(Settings(data_dir=keys_dir), url):
+            """Opening makes the keys."""
+
+    run(fill())
+    return name_of(url)
+
+
+def name_of(url: str) -> str:
+    """Name of the database in an address."""
+    return url.partition("@/")[2].partition("?")[0]
+
+
+@pytest.fixture
+def empty_url(server_url: str, make_database: Callable[..., str]) -> Iterator[str]:
+    """Address of an empty database, dropped after the test."""
+    url = make_database()
+    yield url
+    on(server_url, f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+
+
+@pytest.fixture
+def fresh_url(server_url: str, make_database: Callable[..., str], template: str) -> Iterator[str]:
+    """Address of a migrated database of this test alone."""
+    url = make_database(template)
+    yield url
+    on(server_url, f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def database_url(server_url: str, make_database: Callable[..., str], template: str) -> Iterator[str]:
+    """Address of a migrated database of this module."""
+    url = make_database(template)
+    yield url
+    on(server_url, f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def ground(run: Run[Any], database_url: str, keys_dir: Path) -> Iterator[Ground]:
+    """The ground on this module's database."""
+    manager = opened(Settings(data_dir=keys_dir, port=8000), database_url)
+    yield run(manager.__aenter__())
+    run(manager.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def system(ground: Ground) -> Access:
+    """Access of the system itself."""
+    return ground.access(the_system("HSYSADMIN"))
+
+
+@pytest.fixture(scope="module")
+def client(run: Run[Any], ground: Ground, system: Access) -> Iterator[Client]:
+    """The FHIR API in this process, asked as the system."""
+    made = Client(run, lambda asker: Api(asker, ground.indexer.base), system)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory, keys_dir: Path) -> Iterator[Callable[..., Served]]:
+    """Start `yersin serve` on a database; whatever still runs at the end is stopped."""
+    with ExitStack() as stack:
+
+        def start(url: str, *, port: int = 0, **environment: str) -> Served:
+            log = tmp_path_factory.mktemp("served")
+            made = Served(url, keys_dir, port or free_port(), log, environment)
+            stack.enter_context(closing(made))
+            return answering(made)
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def served(serve: Callable[..., Served], database_url: str) -> Iterator[Served]:
+    """A server of this module on its database."""
+    with closing(serve(database_url)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def country(run: Run[Any], kept: Path, make_database: Callable[..., str], template: str, keys_dir: Path) -> str:
+    """Name of a database that holds the small invented country and its accounts, for others to be copied from."""
+    mark = kept / "country"
+    if mark.exists():
+        return mark.read_text()
+    url = make_database(template)
+
+    async def fill() -> None:
+        async with opened(Settings(data_dir=keys_dir), url) as ground:
+            await demonstration.load(ground, demonstration.SIZE)
+            await demonstration.make_accounts(ground)
+            await ground.database.execute("VACUUM ANALYZE")
+
+    run(fill())
+    mark.write_text(name_of(url))
+    return name_of(url)
+
+
+@pytest.fixture(scope="session")
+def house(
+    run: Run[Any], serve: Callable[..., Served], make_database: Callable[..., str], country: str, keys_dir: Path
+) -> Iterator[House]:
+    """A running house with the small country in it, the same for the whole run: tests add to it and delete nothing."""
+    url = make_database(country)
+    with closing(House(run, serve(url), url, keys_dir)) as made:
+        yield made

@@ -1,0 +1,64 @@
+"""Chromium on the house of the tests, or on the running demo that YERSIN_TEST_SERVER names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from yersin.app.demonstration import PASSWORD
+
+CHROMIUM = shutil.which("chromium")
+_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream "
+    "--autoplay-policy=no-user-gesture-required"
+).split()
+PATIENCE = 30_000
+
+
+@pytest.fixture(scope="session")
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Address and system token of a house with the small country in it."""
+    running = os.environ.get("YERSIN_TEST_SERVER")
+    if running:
+        return running, os.environ["YERSIN_TEST_TOKEN"]
+    house = request.getfixturevalue("house")
+    return house.base_url, house.token()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: sudo apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def signed_in(chromium: Browser, place: tuple[str, str]) -> Iterator[Callable[..., Page]]:
+    """Open a window for an account of the cast: `signed_in("tram")`."""
+    contexts: list[BrowserContext] = []
+
+    def enter(account: str, **options: object) -> Page:
+        context = chromium.new_context(
+            base_url=place[0], locale="vi-VN", permissions=["camera", "microphone"], viewport={"width": 1366, "height": 768}, **options
+        )
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto("/sign-in")
+        page.fill("input[name=account]", account)
+        page.fill("input[name=password]", PASSWORD)
+        page.press("input[name=password]", "Enter")
+        page.wait_for_url("**/")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()

@@ -1,0 +1,225 @@
+"""The SQL search agrees with the slow one in memory, for queries made up from the data themselves."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import random
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.properties import oracle
+from tests.properties.oracle import PREFIXES, RULES
+
+from yersin.app.demo.country import generate
+from yersin.fhir import parse
+from yersin.guard.access import Access
+from yersin.guard.writing import Update
+from yersin.search.page import Query
+
+DEMO = 60  # resources of each type from the invented country
+
+
+@pytest.fixture(scope="module")
+def stock(run: Any, system: Access, shared: Path) -> dict[str, list[dict[str, Any]]]:
+    """The examples of HL7 and a piece of the invented country, in the database and in memory."""
+    lines = gzip.decompress((shared / "fhir-r4/examples/r4-examples.ndjson.gz").read_bytes()).splitlines()
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in RULES}
+    for resource in [json.loads(line) for line in lines]:
+        found.get(resource["resourceType"], []).append(resource)
+    missing = dict.fromkeys(RULES, DEMO)
+    for resource in itertools.islice(itertools.chain.from_iterable(generate("small", 7, date(2026, 1, 1))), 40_000):
+        kind = resource["resourceType"]
+        if missing.get(kind, 0) > 0 and random.Random(resource["id"]).random() < 0.1:  # noqa: S311 - repeatable sample
+            missing[kind] -= 1
+            found[kind].append(json.loads(json.dumps(resource, default=str)))
+    for resources in found.values():
+        changes = [Update(resource=parse(json.dumps(r).encode())) for r in resources]
+        run(system.write(changes))
+    return found
+
+
+def wanted_values(rule: oracle.Rule, resources: list[dict[str, Any]]) -> list[Any]:
+    return [v for r in resources for v in rule.values(r)]
+
+
+@st.composite
+def criteria(draw: Any, stock: dict[str, list[dict[str, Any]]], type_name: str) -> tuple[str, str]:
+    """One criterion that has a chance to match: its value is taken from the data and bent a little."""
+    code = draw(st.sampled_from(sorted(RULES[type_name])))
+    rule = RULES[type_name][code]
+    if draw(st.integers(0, 9)) == 0:
+        return f"{code}:missing", draw(st.sampled_from(["true", "false"]))
+    known = wanted_values(rule, stock[type_name])
+    if not known:
+        return f"{code}:missing", "true"
+    values = [draw(st.sampled_from(known)) for _ in range(draw(st.integers(1, 2)))]
+    modifier, texts = _bent(draw, rule.kind, values)
+    return code + modifier, ",".join(texts)
+
+
+def _bent(draw: Any, kind: str, values: list[Any]) -> tuple[str, list[str]]:
+    if kind == "string":
+        modifier = draw(st.sampled_from(["", "", ":contains", ":exact"]))
+        return modifier, [_text(draw, str(v), modifier) for v in values]
+    if kind in ("token", "identifier"):
+        modifier = draw(st.sampled_from(["", "", ":not"]))
+        return modifier, [draw(st.sampled_from(_tokens(v, kind))) for v in values]
+    if kind == "reference":
+        return _references(draw, values)
+    if kind == "uri":
+        return "", [str(v) for v in values]
+    prefix = st.sampled_from(["", *PREFIXES])
+    if kind in ("date", "day"):
+        return "", [draw(prefix) + _moment(draw, v) for v in values]
+    if kind == "number":
+        return "", [draw(prefix) + _digits(draw, v) for v in values]
+    return "", [draw(prefix) + _digits(draw, v.get("value", 1)) + draw(st.sampled_from(_units(v))) for v in values]
+
+
+def _text(draw: Any, value: str, modifier: str) -> str:
+    clean = value.replace("\\", "").replace(",", " ").replace("|", " ").replace("$", " ")
+    if modifier == ":exact":
+        return clean or "x"
+    start = draw(st.integers(0, max(0, len(clean) - 2))) if modifier else 0
+    piece = clean[start : start + draw(st.integers(1, 14))]
+    case = draw(st.sampled_from([str.upper, str.lower, oracle.folded, str]))
+    return case(piece) if oracle.folded(piece) else "an"
+
+
+def _tokens(value: Any, kind: str) -> list[str]:
+    texts = []
+    for system, code in oracle._codings(value, kind):
+        if code and "," not in code and "|" not in code:
+            texts += [code] + ([code.upper()] if kind == "token" else [])
+            if isinstance(value, dict):  # a bare code has the system it is bound to
+                texts.append(f"{system or ''}|{code}")
+        if system:
+            texts.append(f"{system}|")
+    return texts or ["none"]
+
+
+def _references(draw: Any, values: list[dict[str, Any]]) -> tuple[str, list[str]]:
+    texts = [str(v.get("reference", "Patient/none")) for v in values]
+    if any("," in t or t.startswith(("#", "http", "urn")) or t.count("/") != 1 for t in texts):
+        return "", ["Patient/none"]
+    form = draw(st.sampled_from(["whole", "id", "typed"]))
+    if form == "id":
+        return "", [t.partition("/")[2] for t in texts]
+    if form == "typed" and len({t.partition("/")[0] for t in texts}) == 1:
+        return f":{texts[0].partition('/')[0]}", [t.partition("/")[2] for t in texts]
+    return "", texts
+
+
+def _moment(draw: Any, value: Any) -> str:
+    text = draw(st.sampled_from(sorted(value.values()))) if isinstance(value, dict) else str(value)
+    lengths = [n for n in (4, 7, 10) if n <= len(text)] + ([len(text)] if len(text) > 10 else [])
+    return text[: draw(st.sampled_from(lengths))]
+
+
+def _digits(draw: Any, value: Any) -> str:
+    text = str(value)
+    shorter = [text, text + ("0" if "." in text else ".0")]
+    if "e" in text.lower():
+        return text
+    if "." in text:
+        shorter.append(text[:-1].rstrip("."))
+    return draw(st.sampled_from(shorter)) or "0"
+
+
+def _units(value: dict[str, Any]) -> list[str]:
+    return ["", f"|{value['system']}|{value['code']}"] if "code" in value and "system" in value else [""]
+
+
+@pytest.mark.timeout(280)
+def test_the_sql_search_finds_what_the_slow_one_finds(run: Any, system: Access, stock: Any) -> None:
+    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        type_name = data.draw(st.sampled_from(sorted(RULES)))
+        pairs = [data.draw(criteria(stock, type_name)) for _ in range(data.draw(st.integers(1, 2)))]
+        sort = data.draw(st.sampled_from(["", "_id", "-_lastUpdated"]))
+        asked = [*pairs, ("_count", "1000"), ("_total", "accurate"), *([("_sort", sort)] if sort else [])]
+        found = run(system.search(Query.of(type_name, asked)))
+        expected = {r["id"] for r in stock[type_name] if all(oracle.matches(r, n, v) for n, v in pairs)}
+        got = [v.id for v in found.versions]
+        assert set(got) == expected, (type_name, pairs, "extra", set(got) - expected, "lost", expected - set(got))
+        assert len(got) == found.total == len(expected)
+        if sort == "_id":
+            assert got == sorted(got)
+
+    check()
+
+
+SORTS = [
+    ("Patient", "birthdate", "birthDate"),
+    ("Observation", "date", "effectiveDateTime"),
+    ("Questionnaire", "date", "date"),
+]
+
+
+@pytest.mark.parametrize(("type_name", "code", "element"), SORTS)
+def test_sorting_by_a_date_follows_its_beginning(
+    run: Any, system: Access, stock: Any, type_name: str, code: str, element: str
+) -> None:
+    for sign in ("", "-"):
+        found = run(
+            system.search(
+                Query.of(type_name, [("_sort", sign + code), ("_count", "1000"), (f"{code}:missing", "false")])
+            )
+        )
+        begun = [
+            next(
+                (
+                    oracle.covered(v, day=code == "birthdate")[0]
+                    for v in RULES[type_name][code].values(json.loads(r.json()))
+                ),
+                None,
+            )
+            for r in found.versions
+        ]
+        known = [b for b in begun if b is not None]
+        assert len(known) > 2
+        assert known == sorted(known, reverse=bool(sign))
+
+
+def test_includes_are_what_the_references_say(run: Any, system: Access, stock: Any) -> None:
+    here = {f"{kind}/{r['id']}" for kind, resources in stock.items() for r in resources}
+    found = run(
+        system.search(
+            Query.of(
+                "Observation",
+                [("_include", "Observation:subject"), ("_include", "Observation:encounter"), ("_count", "1000")],
+            )
+        )
+    )
+    pointed = {
+        v["reference"]
+        for r in stock["Observation"]
+        for path in ("subject", "encounter")
+        for v in oracle.at(path)(r)
+        if "reference" in v
+    }
+    assert {f"{v.type}/{v.id}" for v in found.included} >= pointed & here
+    assert {f"{v.type}/{v.id}" for v in found.included} <= pointed
+    back = run(
+        system.search(
+            Query.of(
+                "Patient",
+                [("_revinclude", "Observation:subject"), ("_revinclude", "Condition:subject"), ("_count", "1000")],
+            )
+        )
+    )
+    patients = {f"Patient/{r['id']}" for r in stock["Patient"]}
+    wanted = {
+        f"{kind}/{r['id']}"
+        for kind in ("Observation", "Condition")
+        for r in stock[kind]
+        if r.get("subject", {}).get("reference") in patients
+    }
+    assert {f"{v.type}/{v.id}" for v in back.included} == wanted
