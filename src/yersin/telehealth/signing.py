@@ -112,6 +112,7 @@ class Signing:
         final = {**document, "meta": SIGNED, "status": "final",
                  "attester": [{"mode": "professional", "time": at.isoformat(), "party": post.ref}]}  # fmt: skip
         period = document["event"][0]["period"]
+        it.task["executionPeriod"] = {"start": period["start"], "end": at.isoformat()}
         paper = self._document(it, str(made.minutes), made.meeting, pdf, at)
         targets = [f"Composition/{made.minutes}", f"DocumentReference/{made.document}"]
         return [

@@ -63,6 +63,7 @@ export class Peer extends EventTarget {
   private settling = false;
   private early: RTCIceCandidateInit[] = [];
   private rung: Rung = "video";
+  private setting: Promise<void> = Promise.resolve();
   private sums: Sums = { lost: 0, received: 0, bytes: 0, at: performance.now() };
   private healing = 0;
   private tries = 0;
@@ -172,16 +173,23 @@ export class Peer extends EventTarget {
   /** Send at most what this rung of the ladder carries and what the other side wants. */
   async setRung(rung = this.rung): Promise<void> {
     this.rung = rung;
-    const together = lower(rung, this.side.want);
+    this.tellSide();
+    // One after the other: a sender refuses parameters that were read before another change.
+    this.setting = this.setting.then(() => this.encode());
+    await this.setting;
+  }
+
+  private async encode(): Promise<void> {
+    const together = lower(this.rung, this.side.want);
+    const picture = together === "video" && this.crowd() > 1 ? CROWD : ENCODINGS[together];
+    const sound = { active: at(this.rung) <= at("audio"), maxBitrate: this.rung === "video" ? 40_000 : 20_000 };
     for (const { sender, receiver } of this.pc.getTransceivers()) {
-      const picture = together === "video" && this.crowd() > 1 ? CROWD : ENCODINGS[together];
-      const wanted = receiver.track.kind === "video" ? picture : { active: at(rung) <= at("audio"), maxBitrate: rung === "video" ? 40_000 : 20_000 };
+      const wanted = receiver.track.kind === "video" ? picture : sound;
       const parameters = sender.getParameters();
       if (!parameters.encodings?.length) continue;
       parameters.encodings = parameters.encodings.map((encoding) => ({ ...encoding, ...wanted }));
-      await sender.setParameters(parameters).catch(() => undefined);
+      await sender.setParameters(parameters).catch((error: Error) => console.warn("rung not set", error.name));
     }
-    this.tellSide();
   }
 
   private arrived(track: MediaStreamTrack): void {
