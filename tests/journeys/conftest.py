@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -12,11 +13,18 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from yersin.app.demonstration import PASSWORD
 
 CHROMIUM = shutil.which("chromium")
-_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream "
-    "--autoplay-policy=no-user-gesture-required"
-).split()
+_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
 PATIENCE = 30_000
 
 
@@ -45,9 +53,13 @@ def signed_in(chromium: Browser, place: tuple[str, str]) -> Iterator[Callable[..
     """Open a window for an account of the cast: `signed_in("tram")`."""
     contexts: list[BrowserContext] = []
 
-    def enter(account: str, **options: object) -> Page:
+    def enter(account: str, **options: Any) -> Page:
         context = chromium.new_context(
-            base_url=place[0], locale="vi-VN", permissions=["camera", "microphone"], viewport={"width": 1366, "height": 768}, **options
+            base_url=place[0],
+            locale="vi-VN",
+            permissions=["camera", "microphone"],
+            viewport={"width": 1366, "height": 768},
+            **options,
         )
         context.set_default_timeout(PATIENCE)
         contexts.append(context)

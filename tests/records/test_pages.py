@@ -58,7 +58,7 @@ def test_a_citizen_reads_her_own_record_and_no_other(house: House, son: str, wor
 
 def _somebody_else(worker: httpx.Client, son: str) -> str:
     found = worker.post("/people/find", data={"q": "nguyen"}, headers={"hx-request": "true"}).text
-    return next(i for i in re.findall(r'href="/records/([0-9a-f-]+)"', found) if i != son)
+    return next(str(i) for i in re.findall(r'href="/records/([0-9a-f-]+)"', found) if i != son)
 
 
 def test_staff_have_no_record_of_their_own(worker: httpx.Client) -> None:

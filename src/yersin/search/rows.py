@@ -260,7 +260,10 @@ def _string(b: _Build, s: Slot, value: str | None) -> None:
     found = b.memory.get(key)
     if found is None:
         folded = fold(value)
-        hashed = [*tokens.prefix_hashes(s.code, folded, b.key), *b.hashes((tokens.exact(s.code, value), tokens.present(s.code)))]
+        hashed = [
+            *tokens.prefix_hashes(s.code, folded, b.key),
+            *b.hashes((tokens.exact(s.code, value), tokens.present(s.code))),
+        ]
         found = b.memory[key] = (hashed, folded, sort_key(value))
     b.tok += found[0]
     numbers = b.lines.setdefault(found[1], [])

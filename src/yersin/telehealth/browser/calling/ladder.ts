@@ -57,9 +57,11 @@ export function step(ladder: Ladder, sample: Sample): Ladder {
   if (!sample.connected) return apart(ladder);
   const now = { ...ladder, apart: 0, since: ladder.since && ladder.since + 1 };
   if (ladder.rung === "text") return { ...now, rung: "audio", why: "better", good: 0, bad: 0, since: 1 };
-  const why = trouble(sample, LIMITS[ladder.rung], 1);
+  // What was not sent while a picture rested is counted as lost in the first reports after it.
+  const seen = ladder.since > 0 && ladder.since < 4 ? { ...sample, loss: null } : sample;
+  const why = trouble(seen, LIMITS[ladder.rung], 1);
   if (why) {
-    const severe = (sample.loss ?? 0) > LIMITS[ladder.rung].loss * 2;
+    const severe = (seen.loss ?? 0) > LIMITS[ladder.rung].loss * 2;
     return now.bad + 1 >= 2 || severe ? down(now, why) : { ...now, bad: now.bad + 1, good: 0 };
   }
   const above = RUNGS[at(ladder.rung) - 1];

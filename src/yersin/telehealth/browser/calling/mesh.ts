@@ -88,7 +88,7 @@ export class Mesh extends EventTarget {
 
   private meet(seat: SeatShown): Peer {
     const send = (body: Partial<SignalBody>): void => this.wire.signal(seat.id, seat.page, body);
-    const peer = new Peer(this.me, seat.id, seat.page, this.ice, () => this.tracks(), send, () => this.side(), () => this.peers.size);
+    const peer = new Peer(this.me, seat.id, seat.page, this.ice, () => this.tracks(), send, () => this.side(), () => this.peers.size, () => this.wire.up);
     this.peers.set(seat.id, peer);
     this.sizeUp();
     for (const kind of ["state", "side", "media"]) peer.addEventListener(kind, () => this.dispatchEvent(new Event("peers")));

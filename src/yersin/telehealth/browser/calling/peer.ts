@@ -78,6 +78,8 @@ export class Peer extends EventTarget {
     private readonly signal: (body: Partial<SignalBody>) => void,
     private readonly mySide: () => Side,
     private readonly crowd: () => number,
+    /** Whether signals can be sent now; without a line to the server nothing can be arranged. */
+    private readonly reachable: () => boolean,
   ) {
     super();
     this.polite = me > seat;
@@ -193,7 +195,8 @@ export class Peer extends EventTarget {
   }
 
   private arrived(track: MediaStreamTrack): void {
-    for (const old of this.stream.getTracks().filter((each) => each.kind === track.kind)) this.stream.removeTrack(old);
+    const before = this.stream.getTracks().filter((each) => each.kind === track.kind && each !== track);
+    for (const old of before) this.stream.removeTrack(old);
     this.stream.addTrack(track);
     this.dispatchEvent(new Event("media"));
   }
@@ -210,23 +213,25 @@ export class Peer extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 
-  /** Look for another way to the other side, again and again with growing pauses. */
+  /** Look for another way to the other side, again and again with growing pauses; one side begins, the other follows. */
   private heal(pause: number): void {
+    clearTimeout(this.healing);
     this.healing = window.setTimeout(() => {
       if (this.closed || this.connected) return;
+      if (!this.reachable()) {
+        this.heal(1000);
+        return;
+      }
       if (this.pc.signalingState === "have-local-offer") this.send();
       else this.pc.restartIce();
       this.tries += 1;
       this.heal(Math.min(10_000, 3000 + this.tries * 1000));
-    }, pause);
+    }, pause + (this.polite ? 4000 : 0));
   }
 
   /** The line to the server is back: whatever was being tried is tried at once. */
   wake(): void {
-    if (this.closed || this.connected) return;
-    clearTimeout(this.healing);
-    if (this.pc.remoteDescription) this.heal(0);
-    else if (!this.polite) void this.offer();
+    if (!this.closed && ["disconnected", "failed"].includes(this.pc.connectionState)) this.heal(0);
   }
 
   tellSide(): void {

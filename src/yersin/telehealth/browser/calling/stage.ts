@@ -49,13 +49,14 @@ class Tile {
     if (this.peer) this.freeze();
     this.peer = peer;
     this.frames = 0;
-    this.video.srcObject = peer?.stream ?? null;
     this.play();
     peer?.addEventListener("media", () => this.play());
     peer?.addEventListener("still", (event) => this.show((event as CustomEvent<Blob>).detail));
   }
 
   private play(): void {
+    // Given anew: after the line was arranged afresh the element would hold on to a track that has ended.
+    this.video.srcObject = this.peer ? new MediaStream(this.peer.stream.getTracks()) : null;
     this.video.play().catch((error: DOMException) => {
       if (error.name === "NotAllowedError") this.box.dispatchEvent(new CustomEvent("silenced", { bubbles: true }));
     });
