@@ -33,16 +33,16 @@ def consultation(house):
     """A request and its task, signed: as the API takes them from another system."""
     at = datetime.now(UTC).isoformat()
     with house.machine() as machine:
-        patient = machine.get("/Patient?_count=1").json()["entry"][0]["resource"]
+        patient = machine.get("/fhir/Patient?_count=1").json()["entry"][0]["resource"]
         key = str(uuid4())
         code = {"coding": [{"system": ACTIVITY, "code": "CONSULT_CARE"}]}
         subject = {"reference": f"Patient/{patient['id']}"}
-        machine.put(f"/ServiceRequest/{key}", json={
+        machine.put(f"/fhir/ServiceRequest/{key}", json={
             "resourceType": "ServiceRequest", "id": key, "status": "active", "intent": "order", "code": code,
             "subject": subject, "authoredOn": at, "priority": "urgent", "requester": patient["managingOrganization"],
         }).raise_for_status()  # fmt: skip
         task = str(uuid4())
-        machine.put(f"/Task/{task}", json={
+        machine.put(f"/fhir/Task/{task}", json={
             "resourceType": "Task", "id": task, "status": "completed", "intent": "order", "for": subject, "code": code,
             "focus": {"reference": f"ServiceRequest/{key}"}, "authoredOn": at, "lastModified": at,
             "executionPeriod": {"start": at, "end": at},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -140,7 +141,34 @@ def test_the_same_form_sent_twice_registers_once(cast: Cast, run: Any) -> None:
     worker = _at(cast, cast.here)
     first = run(persons.register(worker, "form-1", MAI))
     assert run(persons.register(worker, "form-1", MAI)) == first
-    assert run(persons.register(worker, "form-2", MAI)) != first
+    nameless = replace(MAI, personal="")
+    assert run(persons.register(worker, "form-2", nameless)) != first
+
+
+def test_a_personal_number_is_registered_once_even_by_two_forms_at_the_same_moment(cast: Cast, run: Any) -> None:
+    workers = (_at(cast, cast.here), _at(cast, cast.here))
+    form = replace(MAI, personal="999 162 000 778")
+
+    async def both() -> list[Any]:
+        forms = [persons.register(w, f"race-{n}", form) for n, w in enumerate(workers)]
+        return await asyncio.gather(*forms, return_exceptions=True)
+
+    made = run(both())
+    assert sorted(type(one).__name__ for one in made) == ["TakenError", "str"]
+    first = next(one for one in made if isinstance(one, str))
+    with pytest.raises(persons.TakenError):
+        run(persons.register(workers[0], "race-later", replace(form, given="Khác")))
+    looks = run(persons.lookalikes(workers[0], form.description()))
+    assert [look.person.id for look in looks if look.is_taken] == [first]
+
+
+def test_a_refused_registration_leaves_its_form_free_to_be_sent_again(cast: Cast, run: Any) -> None:
+    worker = _at(cast, cast.here)
+    run(persons.register(worker, "holder", replace(MAI, personal="999162000779")))
+    with pytest.raises(persons.TakenError):
+        run(persons.register(worker, "mended", replace(MAI, personal="999162000779")))
+    made = run(persons.register(worker, "mended", replace(MAI, personal="999162000780")))
+    assert str(made) == str(run(worker.read("Patient", made)).id)
 
 
 def test_likely_duplicates_are_shown_with_what_differs(cast: Cast, run: Any) -> None:

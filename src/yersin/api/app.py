@@ -15,7 +15,7 @@ from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
 
-from . import capability, errors, read, search, transaction, write
+from . import binary, capability, errors, read, search, transaction, write
 from .audit_events import read_audit, search_audit
 from .messages import FHIR_JSON, Request, Response
 
@@ -38,6 +38,9 @@ class Api:
         if scope["type"] != "http":
             return
         response = await self._respond(scope, receive)
+        if isinstance(response, binary.Raw):
+            await binary.send(response, scope["method"], send)
+            return
         headers = [(b"content-type", FHIR_JSON), (b"content-length", str(len(response.body)).encode())]
         headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), *response.headers]
         body = b"" if scope["method"] == "HEAD" else response.body
@@ -93,6 +96,7 @@ async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
 
 
 _INSTANCE: Mapping[str, Handler] = {"GET": read.read, "PUT": write.update, "DELETE": write.delete}
+_READ: Mapping[str, Handler] = {"AuditEvent": read_audit, "Binary": binary.read}
 _TYPE: Mapping[str, Handler] = {"GET": search.search, "POST": write.create}
 _WHOLE: Mapping[str, Handler] = {"GET": search.further, "POST": transaction.process}
 
@@ -112,7 +116,7 @@ def route(method: str, path: Sequence[str]) -> Handler:
         case ["_search"]:
             return _of({"POST": search_audit if path[0] == "AuditEvent" else search.search}, method)
         case [_]:
-            return _of(_INSTANCE if path[0] != "AuditEvent" else {**_INSTANCE, "GET": read_audit}, method)
+            return _of({**_INSTANCE, "GET": _READ.get(path[0], read.read)}, method)
         case [_, "_history"]:
             return _of({"GET": read.history}, method)
         case [_, "_history", _]:

@@ -12,7 +12,7 @@ from .messages import Request, Response, version_headers
 async def read(request: Request) -> Response:
     """GET [base]/[type]/[id]"""
     type_name, logical_id = request.path
-    return _answer(request, await request.access.read(type_name, logical_id))
+    return answer(request, await request.access.read(type_name, logical_id))
 
 
 async def vread(request: Request) -> Response:
@@ -22,10 +22,11 @@ async def vread(request: Request) -> Response:
         raise problem(
             "not-found", f"{type_name}/{logical_id} has no version {vid}; versions are numbers from 1.", status=404
         )
-    return _answer(request, await request.access.vread(type_name, logical_id, int(vid)))
+    return answer(request, await request.access.vread(type_name, logical_id, int(vid)))
 
 
-def _answer(request: Request, version: Version) -> Response:
+def answer(request: Request, version: Version) -> Response:
+    """Answer with a version as stored. Raises Problem: deleted (410)."""
     if version.deleted:
         raise problem("deleted", f"{version.type}/{version.id} was deleted; its history is still there.", status=410)
     headers = version_headers(version)

@@ -13,7 +13,9 @@ from yersin.fhir import r4
 from yersin.fhir.problem import problem
 from yersin.web.shell import AnyRequest
 
+from . import attachments_showing as files
 from . import reading
+from .attachments_pages import area
 from .chart import PAPERS, PICTURES, Chart, load
 from .facing import access_of, chart_page, filled
 
@@ -30,15 +32,25 @@ async def show_documents(request: AnyRequest, patient: str) -> Response[bytes]:
         "records/documents.html",
         chart,
         here="/documents",
-        rows=documents(chart),
+        rows=[d for d in documents(chart) if not files.is_image(d)],
+        kind_of=kind_of,
         panels=panels,
         when=_when(chart),
+        attach=area(request, chart),
+        modules=["imaging/attach"],
+        styles=["imaging/attach"],
     )
 
 
 def documents(chart: Chart) -> Sequence[r4.DocumentReference]:
     """Documents that stand, newest first."""
     return [d for d in chart.all("DocumentReference") if d.status == "current"]
+
+
+def kind_of(document: r4.DocumentReference) -> str:
+    """Name the kind of a document: what it says, else what its file is."""
+    found = files.attachment_of(document)
+    return reading.words(document.type) or ("PDF" if found and found.contentType == "application/pdf" else "")
 
 
 def _when(chart: Chart) -> Any:
@@ -53,7 +65,14 @@ async def show_document(request: AnyRequest, patient: str, document: str) -> Res
     if found is None:
         raise problem("not-found", "This document is not in the record.", status=404)
     return await chart_page(
-        request, "records/document.html", chart, here="/documents", found=found, text=text_of(found), when=_when(chart)
+        request,
+        "records/document.html",
+        chart,
+        here="/documents",
+        found=found,
+        kind_of=kind_of,
+        text=text_of(found),
+        when=_when(chart),
     )
 
 
@@ -85,14 +104,12 @@ async def show_images(request: AnyRequest, patient: str) -> Response[bytes]:
         reports=reports,
         panels=panels,
         when=_when(chart),
-        pictures={},
-        photo=_photo,
+        pictures=files.pictures(chart),
+        photo=lambda media: files.shown(chart, media),
+        attach=area(request, chart),
+        modules=["imaging/attach"],
+        styles=["imaging/attach"],
     )
-
-
-def _photo(_: r4.Media) -> str:
-    """Give the address of a photograph; none is served before attachments are."""
-    return ""
 
 
 PAGES = (show_documents, show_document, show_images)

@@ -8,13 +8,23 @@ from yersin.room import Room
 from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import capture, citizen, home, pages, papers, vitals_pages
+from . import attachments, attachments_pages, attachments_showing, capture, citizen, home, pages, papers, vitals_pages
 
 ROOM = Room(
     name="records",
     folder=Path(__file__).parent,
-    pages=(*home.PAGES, *pages.PAGES, *papers.PAGES, *vitals_pages.PAGES, *citizen.PAGES),
-    tables=capture.TABLES,
+    pages=(
+        *home.PAGES,
+        *pages.PAGES,
+        *papers.PAGES,
+        *vitals_pages.PAGES,
+        *citizen.PAGES,
+        *attachments_pages.PAGES,
+        *attachments_showing.PAGES,
+    ),
+    tables=(*capture.TABLES, *attachments.TABLES),
+    living=attachments.living,
+    tasks=attachments.TASKS,
     menu=(
         MenuItem(label=N_("Today"), href="/", icon="house", go="h"),
         MenuItem(label=N_("My record"), href="/my-record", icon="book-heart", permission="record.own", go="m"),

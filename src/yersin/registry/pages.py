@@ -129,7 +129,12 @@ async def register(request: AnyRequest) -> Response[bytes] | Redirect:
     answered = set(form.answered.split())
     if any(look.is_taken or look.person.id not in answered for look in found):
         return _form(request, bound, lookalikes=found, wanted=form.description())
-    return redirect(f"/records/{await persons.register(access, bound.key, form)}?registered={bound.key}")
+    try:
+        made = await persons.register(access, bound.key, form)
+    except persons.TakenError:
+        found = await persons.lookalikes(access, form.description())
+        return _form(request, bound, lookalikes=found, wanted=form.description())
+    return redirect(f"/records/{made}?registered={bound.key}")
 
 
 @post("/people/places", opt=_REGISTER, status_code=200)

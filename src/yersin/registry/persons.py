@@ -94,8 +94,12 @@ def _look(wanted: Description, known: people.Patient) -> tuple[Likeness, bool]:
     return compare(wanted, other), bool(wanted.personal) and wanted.personal == other.personal
 
 
+class TakenError(Exception):
+    """The personal number belongs to somebody who was registered since the form was looked at."""
+
+
 async def register(access: Access, key: str, form: Registration) -> str:
-    """Register a person and give the id; the same form sent twice registers once."""
+    """Register a person and give the id; the same form sent twice registers once. Raises TakenError."""
     who = access.who
     keeper = r4.Reference(reference=f"Organization/{who.organization_id}", display=who.organization_name)
 
@@ -103,10 +107,23 @@ async def register(access: Access, key: str, form: Registration) -> str:
         made = new_id()
         first = await claim(writing.connection, access, key, made)
         if first == made:
+            await _hold(writing, form.description().personal)
             await writing.write([Create(resource=patient(form, keeper), id=made)])
         return str(first)
 
     return await access.atomically(work)
+
+
+async def _hold(writing: Writing, number: str) -> None:
+    """Keep a personal number to this transaction until it ends. Raises TakenError when it is somebody's already."""
+    if not number:
+        return
+    indexer, way = writing.access.ground.indexer, f"{IDENTIFIER}|{signs(number)}"
+    await writing.connection.execute("SELECT pg_advisory_xact_lock($1)", indexer.hashes([way])[0])
+    # of the whole nation: it is for the page to tell the asker what may be told
+    found = await people.find(writing.connection, indexer.key, people.Asked(alternatives=((way,),)), None)
+    if any(n.system == systems.NATIONAL_ID and n.value == number for c in found for n in c.patient.identifier):
+        raise TakenError
 
 
 async def claim(connection: Connection, access: Access, key: str, made: UUID) -> UUID:

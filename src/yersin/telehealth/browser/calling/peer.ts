@@ -1,5 +1,6 @@
 // One connection to one page of one seat: perfect negotiation, ICE restarts, a side channel, measurements.
-// The seat with the smaller id makes the lines and the first offer; the other is polite and yields on a collision.
+// The seat with the smaller id makes the lines and every offer; the other, polite, asks it to, so that offers rarely meet:
+// an offer taken back costs Chromium the pictures it was sending.
 // Source: https://www.w3.org/TR/webrtc/#perfect-negotiation-example
 import type { Kind } from "./devices";
 import { at, lower, type Rung, type Sample } from "./ladder";
@@ -67,6 +68,7 @@ export class Peer extends EventTarget {
   private sums: Sums = { lost: 0, received: 0, bytes: 0, at: performance.now() };
   private healing = 0;
   private tries = 0;
+  private offered = 0;
   private closed = false;
 
   constructor(
@@ -112,9 +114,10 @@ export class Peer extends EventTarget {
   }
 
   private async offer(): Promise<void> {
-    if (this.polite && !this.pc.remoteDescription) return;
+    if (this.polite) return;
     try {
       this.making = true;
+      this.offered = performance.now();
       await this.pc.setLocalDescription();
       this.send();
     } finally {
@@ -132,6 +135,7 @@ export class Peer extends EventTarget {
     // An answer to an offer that was made again meanwhile is out of date, and the newer one is on its way.
     if (description) await this.describe(description).catch((error: Error) => console.warn("description not taken", error.name));
     else if (candidate) await this.consider(candidate);
+    else this.restart();
   }
 
   private async describe(description: RTCSessionDescriptionInit): Promise<void> {
@@ -222,11 +226,22 @@ export class Peer extends EventTarget {
         this.heal(1000);
         return;
       }
-      if (this.pc.signalingState === "have-local-offer") this.send();
-      else this.pc.restartIce();
+      if (this.polite) this.signal({});
+      else this.restart();
       this.tries += 1;
       this.heal(Math.min(10_000, 3000 + this.tries * 1000));
-    }, pause + (this.polite ? 4000 : 0));
+    }, pause);
+  }
+
+  /** Offer another way, one offer at a time; one that was not answered for long may have been lost. */
+  private restart(): void {
+    const age = performance.now() - this.offered;
+    if (this.polite || age < 3000) return;
+    if (this.pc.signalingState === "stable") this.pc.restartIce();
+    else if (age > 20_000) {
+      this.offered = performance.now();
+      this.send();
+    }
   }
 
   /** The line to the server is back: whatever was being tried is tried at once. */
