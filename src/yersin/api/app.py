@@ -110,6 +110,8 @@ def route(method: str, path: Sequence[str]) -> Handler:
     if path[0] not in r4.TYPE_NUMBER:
         text = f"{path[0]} is no resource type of FHIR R4. Look at /fhir/metadata for what is here."
         raise problem("not-found", text, status=404)
+    if path[0] == "AuditEvent" and (len(path) > 2 or (path[1:] not in ([], ["_search"]) and method != "GET")):
+        raise problem("not-supported", "The audit is read and searched; nobody changes it.", status=405)
     match path[1:]:
         case []:
             return _of({"GET": search_audit} if path[0] == "AuditEvent" else _TYPE, method)

@@ -56,7 +56,7 @@ def _resource(name: str) -> dict[str, object]:
     if name in _AUDITED:
         return {
             "type": name,
-            "interaction": [{"code": code} for code in _INTERACTIONS],
+            "interaction": [{"code": code} for code in ("read", "search-type")],
             "searchParam": _parameters(name, {"patient", "date"}),
         }
     references = sorted(c for c, p in parameters(name).items() if p.kind == "reference")

@@ -211,6 +211,8 @@ def _reference(b: _Build, s: Slot, value: Any) -> None:
     text = value.reference
     if text is not None and not text.startswith("#"):
         _refer(b, s, tokens.reference_text(text, b.base))
+    else:
+        _present(b, s)
     if value.identifier is not None:
         code = s.code + ":identifier"
         b.texts += tokens.coded(code, value.identifier.system, value.identifier.value)
