@@ -194,7 +194,11 @@ def test_the_same_file_twice_is_in_the_chart_once(house: House, worker: httpx.Cl
     assert urls.count(f"/fhir/Binary/{_file(first['href'])}") == 1
 
 
-def test_a_stranger_neither_attaches_nor_reads(house: House, worker: httpx.Client, son: str) -> None:
+def test_a_stranger_neither_attaches_nor_reads(house: House, worker: httpx.Client) -> None:
+    station = house.cast["tram"].organization_id
+    kept = {"organization": f"Organization/{station}", "_count": 100, "_sort": "_lastUpdated"}
+    # somebody no other test asks a hospital about
+    son = house.machine().get("/fhir/Patient", params=kept).json()["entry"][-1]["resource"]["id"]
     done = _attached(worker, son, "rieng.jpg", _unlike())
     stranger, file = house.signed_in("chuyengia2"), _file(done["href"])
     assert _start(stranger, son, "a.jpg", 100).status_code == 404
