@@ -67,7 +67,7 @@ class Api:
             return errors.answer(refusal)
         except DatabaseFailure as failure:
             return errors.away(failure)
-        except Exception:
+        except Exception:  # whatever failed, the client gets an OperationOutcome and the log the trace
             log.exception("unexpected failure in %s %s", method, "/".join(path[:1]))
             return errors.answer(problem("exception", "Something went wrong here; it has been noted.", status=500))
 
