@@ -196,7 +196,7 @@ def test_the_same_file_twice_is_in_the_chart_once(house: House, worker: httpx.Cl
 
 def test_a_stranger_neither_attaches_nor_reads(house: House, worker: httpx.Client) -> None:
     station = house.cast["tram"].organization_id
-    kept = {"organization": f"Organization/{station}", "_count": 100, "_sort": "_lastUpdated"}
+    kept: dict[str, str] = {"organization": f"Organization/{station}", "_count": "100", "_sort": "_lastUpdated"}
     # somebody no other test asks a hospital about
     son = house.machine().get("/fhir/Patient", params=kept).json()["entry"][-1]["resource"]["id"]
     done = _attached(worker, son, "rieng.jpg", _unlike())
