@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from tests.running import Client, House, Served, answering, free_port, on
+from tests.running import Client, House, Served, answering, drop, free_port, on
 
 from yersin.api.app import Api
 from yersin.app import demonstration
@@ -117,7 +117,7 @@ def empty_url(server_url: str, make_database: Callable[..., str]) -> Iterator[st
     """Address of an empty database, dropped after the test."""
     url = make_database()
     yield url
-    on(server_url, f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+    drop(server_url, url)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def fresh_url(server_url: str, make_database: Callable[..., str], template: str)
     """Address of a migrated database of this test alone."""
     url = make_database(template)
     yield url
-    on(server_url, f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+    drop(server_url, url)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def database_url(server_url: str, make_database: Callable[..., str], template: s
     """Address of a migrated database of this module."""
     url = make_database(template)
     yield url
-    on(server_url, f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+    drop(server_url, url)
 
 
 @pytest.fixture(scope="module")

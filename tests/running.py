@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,7 +21,7 @@ from yersin.api.app import Api, Asker
 from yersin.app.demo.cast import CastMember, demo_people
 from yersin.app.demonstration import PASSWORD
 from yersin.app.ground import opened
-from yersin.db import connect
+from yersin.db import PostgresError, connect
 from yersin.guard.access import Access
 from yersin.guard.tokens import Tokens
 from yersin.settings import Settings
@@ -34,11 +35,26 @@ def on(url: str, *statements: str) -> None:
 
     async def work() -> None:
         database = await connect(url, max_size=1)
-        for sql in statements:
-            await database.execute(sql)
-        await database.close()
+        try:
+            for sql in statements:
+                await database.execute(sql)
+        finally:
+            await database.close()
 
     asyncio.run(work())
+
+
+def drop(server_url: str, url: str) -> None:
+    """Drop a database. Its owner may not end a vacuum worker of the server that is in it just now, so try again."""
+    name = urlsplit(url).path.removeprefix("/")
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return on(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+        except PostgresError as error:
+            if error.sqlstate != "42501" or time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def free_port() -> int:

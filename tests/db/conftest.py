@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.running import drop
 
 from yersin.db import connect, embedded
 from yersin.settings import Settings
@@ -31,8 +32,9 @@ def url(server_url: str) -> Iterator[str]:
     """Address of an empty database, dropped after the test."""
     name = f"test_{next(_numbers)}"
     _on(server_url, f"CREATE DATABASE {name}")
-    yield server_url.replace("@/yersin?", f"@/{name}?")
-    _on(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    made = server_url.replace("@/yersin?", f"@/{name}?")
+    yield made
+    drop(server_url, made)
 
 
 @pytest.fixture

@@ -73,7 +73,8 @@ active|*|true                                            active|*|false
 deceased|*|false                                         deceased|*|true
 general-practitioner>Practitioner/d                      general-practitioner>Practitioner/d/_history/3
 in>Patient/p1                                            in>Patient/p2
-active?                                                  organization?
+active?                                                  link?
+organization?                                            link?
 """
 
 

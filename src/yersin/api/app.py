@@ -110,11 +110,11 @@ def route(method: str, path: Sequence[str]) -> Handler:
     if path[0] not in r4.TYPE_NUMBER:
         text = f"{path[0]} is no resource type of FHIR R4. Look at /fhir/metadata for what is here."
         raise problem("not-found", text, status=404)
-    if path[0] == "AuditEvent" and (len(path) > 2 or (path[1:] not in ([], ["_search"]) and method != "GET")):
+    if path[0] == "AuditEvent" and (method == "DELETE" or _is_ours(path)) and method != "GET":
         raise problem("not-supported", "The audit is read and searched; nobody changes it.", status=405)
     match path[1:]:
         case []:
-            return _of({"GET": search_audit} if path[0] == "AuditEvent" else _TYPE, method)
+            return _of({**_TYPE, "GET": search_audit} if path[0] == "AuditEvent" else _TYPE, method)
         case ["_search"]:
             return _of({"POST": search_audit if path[0] == "AuditEvent" else search.search}, method)
         case [_]:
@@ -124,6 +124,11 @@ def route(method: str, path: Sequence[str]) -> Handler:
         case [_, "_history", _]:
             return _of({"GET": read.vread}, method)
     raise problem("not-found", f"There is nothing at /{'/'.join(path)}.", status=404)
+
+
+def _is_ours(path: Sequence[str]) -> bool:
+    """Whether an address names a row of our own audit; other AuditEvents were sent by the systems they tell of."""
+    return len(path) > 1 and path[1].isdecimal()
 
 
 def _of(handlers: Mapping[str, Handler], method: str) -> Handler:

@@ -56,7 +56,8 @@ def _resource(name: str) -> dict[str, object]:
     if name in _AUDITED:
         return {
             "type": name,
-            "interaction": [{"code": code} for code in ("read", "search-type")],
+            "documentation": "Search finds this server's own audit; AuditEvents sent by other systems are read by id.",
+            "interaction": [{"code": code} for code in _INTERACTIONS if code != "delete"],
             "searchParam": _parameters(name, {"patient", "date"}),
         }
     references = sorted(c for c, p in parameters(name).items() if p.kind == "reference")
