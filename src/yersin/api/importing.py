@@ -180,7 +180,8 @@ class Importer:
             return len(written)
 
         try:
-            self.report.resources += await self.access.atomically(work)
+            written = await self.access.atomically(work)
+            self.report.resources += written  # read only now: other units have counted meanwhile
         except Problem as refusal:
             self.report.findings += [Finding(file=unit.file, place=None, issue=i) for i in refusal.issues]
         self._tell()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -88,12 +89,32 @@ def _organization(reference: r4.Reference) -> UUID | None:
     return row_id("Organization", logical_id).id if type_name.endswith("Organization") else None
 
 
-async def replace(connection: Connection, number: int, source: UUID, pat: UUID, rows: Sequence[Care]) -> None:
-    """Put the relationships that a resource speaks of in the place of those it spoke of before."""
-    await connection.execute("DELETE FROM care WHERE source = $1 AND type = $2", source, number)
+class Told(NamedTuple):
+    """What one resource speaks of, to be put in the place of what it spoke of before."""
+
+    type: int
+    source: UUID
+    pat: UUID
+    rows: Sequence[Care]
+    #: the resource has just come into being, so it spoke of nothing before
+    new: bool
+
+
+async def replace(connection: Connection, told: Sequence[Told]) -> None:
+    """Put the relationships that some resources speak of in the place of those they spoke of before."""
+    before = [t for t in told if not t.new]
+    if before:
+        await connection.execute(
+            "DELETE FROM care USING unnest($1::smallint[], $2::uuid[]) AS t (type, source) "
+            "WHERE care.source = t.source AND care.type = t.type",
+            [t.type for t in before],
+            [t.source for t in before],
+        )
+    rows = [(t.pat, c.org, c.practitioner, c.since, c.until, t.type, t.source) for t in told for c in t.rows]
     if rows:
-        await connection.executemany(
-            "INSERT INTO care (pat, org, practitioner, since, until, type, source) SELECT $1::uuid, $2::uuid, $3::uuid, "
-            "$4::timestamptz, $5::timestamptz, $6::smallint, $7::uuid WHERE $5::timestamptz > now()",
-            [(pat, c.org, c.practitioner, c.since, c.until, number, source) for c in rows],
+        await connection.execute(
+            "INSERT INTO care (pat, org, practitioner, since, until, type, source) SELECT * FROM unnest($1::uuid[], "
+            "$2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::smallint[], $7::uuid[]) "
+            "AS t (pat, org, practitioner, since, until, type, source) WHERE t.until > now()",
+            *map(list, zip(*rows, strict=True)),
         )

@@ -185,11 +185,13 @@ class Writing:
                 raise problem("business-rule", text, status=409)
 
     async def _keep_care(self, drafts: Sequence[Draft], locked: Locks) -> None:
-        for d in drafts:
-            if d.type in care.SOURCES or d.care:
-                number, id_ = d.write.key
-                rows = _still_authored(d, locked.get(d.write.key))
-                await care.replace(self.connection, number, id_, d.write.pat, rows)
+        told = [
+            care.Told(*d.write.key, d.write.pat, _still_authored(d, locked.get(d.write.key)), d.write.key not in locked)
+            for d in drafts
+            if d.type in care.SOURCES or d.care
+        ]
+        if told:
+            await care.replace(self.connection, told)
 
 
 def _still_authored(d: Draft, before: store.Locked | None) -> tuple[care.Care, ...]:

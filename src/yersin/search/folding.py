@@ -50,6 +50,7 @@ def normal(text: str) -> str:
     return " ".join([_syllable(word)[0] for word in _split(text)])
 
 
+@lru_cache(maxsize=16384)
 def sort_key(text: str) -> str:
     """Give a text whose byte order is Vietnamese dictionary order: syllable by syllable, letters before the tone."""
     if not text:

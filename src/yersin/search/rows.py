@@ -266,13 +266,13 @@ def _string(b: _Build, s: Slot, value: str | None) -> None:
             *tokens.prefix_hashes(s.code, folded, b.key),
             *b.hashes((tokens.exact(s.code, value), tokens.present(s.code))),
         ]
-        found = b.memory[key] = (hashed, folded, sort_key(value))
+        found = b.memory[key] = (hashed, folded)
     b.tok += found[0]
     numbers = b.lines.setdefault(found[1], [])
     if s.number not in numbers:
         numbers.append(s.number)
     if not b.srt[s.sort]:
-        b.srt[s.sort] = found[2]
+        b.srt[s.sort] = sort_key(value)
 
 
 def _name(b: _Build, s: Slot, value: Any) -> None:
@@ -452,12 +452,13 @@ def _person(b: _Build, person: Any) -> None:
 
 
 def _typed(b: _Build, text: str) -> None:
-    key = (tokens.WORD, text)
-    found = b.memory.get(key)
-    if found is None:
-        b.remember(key, [t for word in words(text) for t in tokens.word_prefixes(word)])
-    else:
-        b.tok += found
+    for word in words(text):
+        key = (tokens.WORD, word)
+        found = b.memory.get(key)
+        if found is None:
+            b.remember(key, tokens.word_prefixes(word))
+        else:
+            b.tok += found
 
 
 def _year(b: _Build, year: str) -> None:

@@ -16,7 +16,10 @@ from siphash24 import siphash24
 from yersin.fhir.parameters import Parameter
 from yersin.search.folding import fold, words
 
-PREFIX_LENGTHS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24)
+#: lengths of the beginnings kept of a value; what is typed between two of them is compared on the line of `txt`
+PREFIX_LENGTHS = (2, 3, 4, 6, 8, 12, 16, 24)
+#: of a word of a name every beginning that people type
+WORD_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10)
 WORD = "~word"
 PHONE = "~phone"
 IDENTIFIER = "~id"
@@ -192,11 +195,11 @@ def typed(text: str) -> list[str]:
 
 def word_prefixes(word: str) -> list[str]:
     """Give the texts of the beginnings of a name's word, from its first letter."""
-    return [f"{WORD}^{word[:n]}" for n in (1, *PREFIX_LENGTHS) if n <= len(word)]
+    return [f"{WORD}^{word[:n]}" for n in WORD_LENGTHS if n <= len(word)]
 
 
 def _longest(word: str) -> int:
-    return max(n for n in (1, *PREFIX_LENGTHS) if n <= len(word))
+    return max(n for n in WORD_LENGTHS if n <= len(word))
 
 
 # --- uris: param=uri, param<ancestor for :below -------------------------------------------------------------------

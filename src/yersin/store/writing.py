@@ -18,8 +18,8 @@ from yersin.fhir import r4
 
 from .schema import INDEX_VERSION, has_ranges, range_table, table
 
-#: from this many creates of one type in one transaction on, rows are copied instead of inserted
-COPY_FROM = 24
+#: from this many first versions in one transaction on, rows are copied instead of inserted
+COPY_FROM = 6
 
 
 class Ranges(NamedTuple):
@@ -183,15 +183,14 @@ async def lock(connection: Connection, keys: Iterable[tuple[int, UUID]]) -> dict
 
 async def write(connection: Connection, writes: Sequence[Write]) -> list[datetime]:
     """Write versions inside the caller's transaction; answers their `lastUpdated` in the same order."""
+    new = [w for w in writes if w.op == "C" and w.ver == 1]
+    copied = new if len(new) >= COPY_FROM else []
     moments: dict[tuple[int, UUID], datetime] = {}
-    for (type_name, op), group in groupby(sorted(writes, key=_order), key=lambda w: (w.type, w.op)):
-        batch = list(group)
-        if op == "C" and len(batch) >= COPY_FROM and all(w.ver == 1 for w in batch):
-            moment = await _copy(connection, type_name, batch)
-            moments.update((w.key, moment) for w in batch)
-        else:
-            for one in batch:
-                moments[one.key] = await _write_one(connection, one)
+    if copied:
+        moments = dict.fromkeys((w.key for w in copied), await _copy(connection, copied))
+    for one in sorted(writes, key=_order):
+        if one.key not in moments:
+            moments[one.key] = await _write_one(connection, one)
     return [moments[w.key] for w in writes]
 
 
@@ -226,15 +225,26 @@ async def _move(connection: Connection, type_name: str, id_: UUID, old: UUID, ne
     )
 
 
-async def _copy(connection: Connection, type_name: str, writes: Sequence[Write]) -> datetime:
-    """Write many first versions of one type by COPY."""
-    number = r4.TYPE_NUMBER[type_name]
+async def _copy(connection: Connection, writes: Sequence[Write]) -> datetime:
+    """Write many first versions by COPY: what all types share once, then each type's rows."""
     moment: datetime = await connection.fetchval(f"SELECT {_CLOCK}")
+    numbered = [(r4.TYPE_NUMBER[w.type], w) for w in sorted(writes, key=_order)]
     await connection.copy_records_to_table(
         "id_map",
         columns=("type", "id", "pat", "ver", "name", "owner"),
-        records=[(number, w.id, w.pat, 1, w.name, w.owner) for w in writes],
+        records=[(number, w.id, w.pat, 1, w.name, w.owner) for number, w in numbered],
     )
+    for type_name, group in groupby((w for _, w in numbered), key=lambda w: w.type):
+        await _copy_rows(connection, type_name, list(group), moment)
+    await connection.copy_records_to_table(
+        "change_log",
+        columns=("at", "type", "id", "ver", "pat", "op"),
+        records=[(moment, number, w.id, 1, w.pat, b"C") for number, w in numbered],
+    )
+    return moment
+
+
+async def _copy_rows(connection: Connection, type_name: str, writes: Sequence[Write], moment: datetime) -> None:
     await connection.copy_records_to_table(
         type_name.lower(),
         schema_name="fhir",
@@ -244,16 +254,11 @@ async def _copy(connection: Connection, type_name: str, writes: Sequence[Write])
             for w in writes
         ],
     )
-    if has_ranges(type_name):
+    ranges = [(w.pat, w.id, *row) for w in writes for row in zip(*w.ranges, strict=True)]
+    if ranges:
         await connection.copy_records_to_table(
             f"{type_name.lower()}_range",
             schema_name="fhir",
             columns=("pat", "id", "param", "key", "unit", "lo", "hi"),
-            records=[(w.pat, w.id, *row) for w in writes for row in zip(*w.ranges, strict=True)],
+            records=ranges,
         )
-    await connection.copy_records_to_table(
-        "change_log",
-        columns=("at", "type", "id", "ver", "pat", "op"),
-        records=[(moment, number, w.id, 1, w.pat, b"C") for w in writes],
-    )
-    return moment
