@@ -12,9 +12,9 @@ from yersin.db import Connection
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
+from yersin.search.build import CANONICAL, Row
 from yersin.search.page import Query
 from yersin.search.quantity import unit_number
-from yersin.search.rows import CANONICAL, Row
 from yersin.search.run import search
 from yersin.store import writing as store
 from yersin.store.content import pack, tail_of

@@ -94,3 +94,8 @@ def _rank(parameter: Parameter) -> int:
 
 def _part(component: Component) -> tuple[tuple[str, Callable[[Any], list[Any]]], ...]:
     return tuple((path.type, extractor((path,))) for path in component.paths)
+
+
+def emitting(kind: str, types: str, emitter: Emitter) -> dict[tuple[str, str], Emitter]:
+    """Name the emitter of some FHIR types for parameters of a kind."""
+    return {(kind, name): emitter for name in types.split()}

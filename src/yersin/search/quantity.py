@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from yersin.fhir import ucum
 
+from .build import CANONICAL
 from .number import Amount, amount, compare
 from .page import Criterion
-from .rows import CANONICAL
 from .tokens import hashes
 from .where import Where, either, refuse_modifier
 
