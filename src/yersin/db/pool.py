@@ -149,6 +149,8 @@ async def connect(url: str, *, min_size: int = 1, max_size: int = 10, search_sec
         **SETTINGS,
         "application_name": "yersin search",
         "plan_cache_mode": "force_custom_plan",
+        # a search is one of many and short: starting helpers for it costs more than they bring
+        "max_parallel_workers_per_gather": "0",
         "default_transaction_read_only": "on",
         "statement_timeout": f"{int(search_seconds * 1000)}ms",
     }

@@ -134,20 +134,23 @@ class Access:
         return found
 
     async def find_people(self, asked: people.Asked, choose: people.Chooser) -> list[people.Person]:
-        """Find people by what identifies them: first those in the asker's care, then, where these are few, the nation.
+        """Find people by what identifies them: those the asker's facility keeps, all in its care, then the nation.
 
+        Each wider circle is asked only where the ones before it leave the list short.
         `choose` ranks the candidates and leaves out those not to be shown; outside one's care little is told of them.
         """
         self.require("person.find")
         if not asked:
             return []
+        keeper = self.who.organization_id
+        circles = [(self.scope, keeper)] if keeper else []
+        found: dict[UUID, people.Candidate] = {}
         async with self.ground.database.searching() as connection:
-            found = await people.find(connection, self.ground.indexer.key, asked, self.scope)
-            if len(found) < people.SHOWN:
-                known = {c.pat for c in found}
-                nation = await people.find(connection, self.ground.indexer.key, asked, None)
-                found += [c for c in nation if c.pat not in known]
-        chosen = choose(found)
+            for scope, kept_by in (*circles, (self.scope, None), (None, None)):
+                if len(found) < people.SHOWN:
+                    more = await people.find(connection, self.ground.indexer.key, asked, scope, kept_by)
+                    found = {**{c.pat: c for c in more}, **found}
+        chosen = choose(list(found.values()))
         await self.record(audit.Entry(interaction="find", type="Patient", patients=sorted(c.pat for c in chosen)))
         return [people.shown(c) for c in chosen]
 

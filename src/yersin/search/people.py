@@ -208,11 +208,17 @@ def _masked(value: str) -> str:
 Chooser = Callable[[Sequence[Candidate]], Sequence[Candidate]]
 
 
-async def find(connection: Connection, key: bytes, asked: Asked, scope: Scope | None) -> list[Candidate]:
-    """Take candidates in no order: those within a scope, or without one from everywhere."""
+async def find(
+    connection: Connection, key: bytes, asked: Asked, scope: Scope | None, keeper: str | None = None
+) -> list[Candidate]:
+    """Take candidates in no order: those within a scope, or without one from everywhere.
+
+    `keeper` is the id of the organization that keeps them: the index then meets nobody else, however common the name.
+    """
     sql = Sql()
+    kept = (tokens.kept_by(keeper),) if keeper else ()
     either = " OR ".join(
-        f"r.tok @> {sql.arg(list(tokens.hashes(texts, key)), 'bigint[]')}" for texts in asked.alternatives
+        f"r.tok @> {sql.arg(list(tokens.hashes((*texts, *kept), key)), 'bigint[]')}" for texts in asked.alternatives
     )
     within = f" AND {scope.condition(sql, 'Patient', 'r.pat')}" if scope is not None else ""
     rows = await connection.fetch(

@@ -165,6 +165,11 @@ def member(patient: str) -> str:
     return f"in>Patient/{patient}"
 
 
+def kept_by(organization: str) -> str:
+    """Give the text of a patient whose managing organization this is."""
+    return f"organization>Organization/{organization}"
+
+
 # --- strings: param^prefix (folded), param:exact=value -------------------------------------------------------------
 
 
