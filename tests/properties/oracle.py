@@ -12,12 +12,15 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 PAST, FUTURE = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb")
+AMOUNT_PREFIXES = (*PREFIXES, "ap")
+UCUM, CURRENCY = "http://unitsofmeasure.org", "urn:iso:std:iso:4217"
 Resource = dict[str, Any]
 
 
@@ -106,7 +109,7 @@ RULES: dict[str, dict[str, Rule]] = {
     },
     "RiskAssessment": {
         "date": Rule("date", any_of("occurrenceDateTime", "occurrencePeriod")),
-        "probability": Rule("number", at("prediction.probabilityDecimal")),
+        "probability": Rule("number", any_of("prediction.probabilityDecimal", "prediction.probabilityRange")),
     },
     "MolecularSequence": {
         "variant-start": Rule("number", at("variant.start")),
@@ -123,6 +126,14 @@ RULES: dict[str, dict[str, Rule]] = {
         "url": Rule("uri", at("url")),
         "version": Rule("token", at("version")),
         "name": Rule("string", at("name")),
+    },
+    "Invoice": {
+        "totalgross": Rule("money", at("totalGross")),
+        "totalnet": Rule("money", at("totalNet")),
+    },
+    "ChargeItem": {
+        "factor-override": Rule("number", at("factorOverride")),
+        "price-override": Rule("money", at("priceOverride")),
     },
     "Task": {
         "owner": Rule("reference", at("owner")),
@@ -149,7 +160,7 @@ def matches(resource: Resource, name: str, value: str) -> bool:
 def _tells(kind: str, value: Any) -> bool:
     if kind == "token" and isinstance(value, dict):
         return bool(value.get("coding", [True]))
-    if kind == "quantity":
+    if kind in ("quantity", "money"):
         return "value" in value
     return bool(value != "")
 
@@ -163,10 +174,8 @@ def _one(kind: str, modifier: str, value: Any, wanted: str) -> bool:
         return _reference(value, modifier, wanted)
     if kind in ("date", "day"):
         return _date(value, wanted, day=kind == "day")
-    if kind == "number":
-        return _number(Decimal(str(value)), wanted)
-    if kind == "quantity":
-        return _quantity(value, wanted)
+    if kind in ("number", "quantity", "money"):
+        return _amount(kind, value, wanted)
     return bool(value == wanted)
 
 
@@ -271,32 +280,127 @@ def _date(value: Any, wanted: str, *, day: bool) -> bool:
     return answers[prefix]
 
 
-# --- numbers -------------------------------------------------------------------------------------------------------
+# --- numbers, quantities, money -------------------------------------------------------------------------------------
+
+#: UCUM units that the data hold, or that tests ask for: what each is in which dimension, exactly
+UNITS: dict[str, tuple[str, Fraction]] = {
+    "%": ("1", Fraction(1, 100)),
+    "{score}": ("1", Fraction(1)),
+    "/min": ("rate", Fraction(1, 60)),
+    "/s": ("rate", Fraction(1)),
+    "/h": ("rate", Fraction(1, 3600)),
+    "10*9/L": ("number per volume", Fraction(10**12)),
+    "10*3/uL": ("number per volume", Fraction(10**12)),
+    "U/L": ("catalysis", Fraction(1)),
+    "mm": ("length", Fraction(1, 1000)),
+    "cm": ("length", Fraction(1, 100)),
+    "m": ("length", Fraction(1)),
+    "mg": ("mass", Fraction(1, 1000)),
+    "ug": ("mass", Fraction(1, 10**6)),
+    "g": ("mass", Fraction(1)),
+    "kg": ("mass", Fraction(1000)),
+    "g/L": ("concentration", Fraction(1000)),
+    "g/dL": ("concentration", Fraction(10**4)),
+    "mg/dL": ("concentration", Fraction(10)),
+    "mg/L": ("concentration", Fraction(1)),
+    "mmol/L": ("molarity", Fraction(1)),
+    "umol/L": ("molarity", Fraction(1, 1000)),
+    "mm[Hg]": ("pressure", Fraction(133322)),
+    "kPa": ("pressure", Fraction(10**6)),
+    "kg/m2": ("mass per area", Fraction(1000)),
+    "mL/min/{1.73_m2}": ("flow", Fraction(1)),
+    "min": ("time", Fraction(60)),
+    "h": ("time", Fraction(3600)),
+    "d": ("time", Fraction(86400)),
+    "wk": ("time", Fraction(604800)),
+}
+#: degrees: kelvins each, and where their zero lies
+DEGREES = {
+    "Cel": (Fraction(1), Fraction("273.15")),
+    "[degF]": (Fraction(5, 9), Fraction("459.67") * 5 / 9),
+    "K": (Fraction(1), Fraction(0)),
+}
+Scale = Callable[[Fraction], Fraction]
 
 
-def _number(value: Decimal, wanted: str) -> bool:
-    prefix, text = (wanted[:2], wanted[2:]) if wanted[:2] in PREFIXES else ("eq", wanted)
-    asked = Decimal(text)
-    half = Decimal(1).scaleb(int(asked.as_tuple().exponent)) / 2
-    equal = asked - half <= value < asked + half
+def meaning(unit: str) -> tuple[str, Scale]:
+    """The dimension of a UCUM unit, and how to bring a value to its base."""
+    if unit in DEGREES:
+        factor, zero = DEGREES[unit]
+        return "temperature", lambda value: value * factor + zero
+    dimension, scale = UNITS[unit]
+    return dimension, lambda value: value * scale
+
+
+def scaled(unit: str) -> tuple[str, Scale] | None:
+    """The meaning of a UCUM unit; None when these tables lack it."""
+    return meaning(unit) if unit in UNITS or unit in DEGREES else None
+
+
+def is_approximate(wanted: str) -> bool:
+    """Whether a value asks for what is near: dates near to now change their answer with the clock."""
+    return wanted.startswith("ap")
+
+
+def _amount(kind: str, value: Any, wanted: str) -> bool:
+    if kind == "number":
+        low, high = (
+            (_end(value, "low"), _end(value, "high")) if isinstance(value, dict) else 2 * (Fraction(str(value)),)
+        )
+        return _compared(low, high, wanted, lambda number: number)
+    return "value" in value and (_money if kind == "money" else _quantity)(value, wanted)
+
+
+def _end(span: Resource, name: str) -> Fraction | None:
+    return Fraction(str(span[name]["value"])) if name in span else None
+
+
+def _compared(low: Fraction | None, high: Fraction | None, wanted: str, scale: Scale) -> bool:
+    """Compare what is stored, in base units, from low to high (None is an open end), with `gt5.4`."""
+    prefix, text = (wanted[:2], wanted[2:]) if wanted[:2] in AMOUNT_PREFIXES else ("eq", wanted)
+    digits = Decimal(text)
+    half = Fraction(10) ** int(digits.as_tuple().exponent) / 2
+    number, tenth = Fraction(digits), abs(Fraction(digits)) / 10
+    asked, start, end = scale(number), scale(number - half), scale(number + half)
+    equal = low is not None and high is not None and start <= low and high < end
     return {
         "eq": equal,
         "ne": not equal,
-        "gt": value > asked,
-        "sa": value > asked,
-        "lt": value < asked,
-        "eb": value < asked,
-        "ge": value >= asked,
-        "le": value <= asked,
+        "gt": high is None or high > asked,
+        "lt": low is None or low < asked,
+        "ge": high is None or high >= asked,
+        "le": low is None or low <= asked,
+        "sa": low is not None and low > asked,
+        "eb": high is not None and high < asked,
+        "ap": (low is None or low <= scale(number + tenth)) and (high is None or high >= scale(number - tenth)),
     }[prefix]
 
 
 def _quantity(value: Resource, wanted: str) -> bool:
-    if "value" not in value or "comparator" in value:
-        return False
+    """A quantity: by its number alone, by UCUM unit in base units, or by the very unit that was written."""
     number, _, unit = wanted.partition("|")
-    if unit.strip("|"):
-        system, _, code = unit.partition("|")
-        if (value.get("system"), value.get("code")) != (system, code):
-            return False
-    return _number(Decimal(str(value["value"])), number)
+    system, _, code = unit.rpartition("|")
+    stored = Fraction(str(value["value"]))
+    comparator = value.get("comparator", "")
+    ends = (None if "<" in comparator else stored, None if ">" in comparator else stored)
+    if not unit.strip("|"):
+        return _compared(*ends, number, lambda plain: plain)
+    asked = scaled(code) if system in ("", UCUM) else None
+    here = scaled(value.get("code", "")) if value.get("system") == UCUM else None
+    if asked and here and asked[0] == here[0]:
+        low, high = (here[1](end) if end is not None else None for end in ends)
+        return _compared(low, high, number, asked[1])
+    if asked and system:
+        return False
+    # `||unit` does not look at the words beside a code, nor at codes of other systems: a gap named in docs/search.md
+    written = (value.get("system", ""), value["code"]) if "code" in value else ("", value.get("unit"))
+    return written == (system, code) and _compared(*ends, number, lambda plain: plain)
+
+
+def _money(value: Resource, wanted: str) -> bool:
+    number, _, unit = wanted.partition("|")
+    system, _, code = unit.rpartition("|")
+    if unit.strip("|") and (system not in ("", CURRENCY) or value.get("currency") != code):
+        return False
+    stored = Fraction(str(value["value"]))
+    return _compared(stored, stored, number, lambda plain: plain)

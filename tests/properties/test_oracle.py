@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.properties import oracle
-from tests.properties.oracle import PREFIXES, RULES
+from tests.properties.oracle import AMOUNT_PREFIXES, PREFIXES, RULES
 
 from yersin.app.demo.country import generate
 from yersin.fhir import parse
@@ -74,12 +75,14 @@ def _bent(draw: Any, kind: str, values: list[Any]) -> tuple[str, list[str]]:
         return _references(draw, values)
     if kind == "uri":
         return "", [str(v) for v in values]
-    prefix = st.sampled_from(["", *PREFIXES])
     if kind in ("date", "day"):
-        return "", [draw(prefix) + _moment(draw, v) for v in values]
+        return "", [draw(st.sampled_from(["", *PREFIXES])) + _moment(draw, v) for v in values]
+    prefix = st.sampled_from(["", *AMOUNT_PREFIXES])
     if kind == "number":
-        return "", [draw(prefix) + _digits(draw, v) for v in values]
-    return "", [draw(prefix) + _digits(draw, v.get("value", 1)) + draw(st.sampled_from(_units(v))) for v in values]
+        return "", [draw(prefix) + _digits(draw, _one(v)) for v in values]
+    if kind == "money":
+        return "", [draw(prefix) + _digits(draw, v["value"]) + draw(st.sampled_from(_currencies(v))) for v in values]
+    return "", [draw(prefix) + _measured(draw, v) for v in values]
 
 
 def _text(draw: Any, value: str, modifier: str) -> str:
@@ -122,6 +125,11 @@ def _moment(draw: Any, value: Any) -> str:
     return text[: draw(st.sampled_from(lengths))]
 
 
+def _one(value: Any) -> Any:
+    """A number of a range, or the number itself."""
+    return next((end["value"] for end in value.values()), 1) if isinstance(value, dict) else value
+
+
 def _digits(draw: Any, value: Any) -> str:
     text = str(value)
     shorter = [text, text + ("0" if "." in text else ".0")]
@@ -129,12 +137,44 @@ def _digits(draw: Any, value: Any) -> str:
         return text
     if "." in text:
         shorter.append(text[:-1].rstrip("."))
-    return draw(st.sampled_from(shorter)) or "0"
+    return str(draw(st.sampled_from(shorter))) or "0"
 
 
-def _units(_: dict[str, Any]) -> list[str]:
-    """No units: the index compares in base units, the oracle by code; tests of searching hold those cases."""
-    return [""]
+def _measured(draw: Any, value: dict[str, Any]) -> str:
+    """A number with a unit: none, the one stored, its words, or another of the same dimension with the number brought to it."""
+    system, code = value.get("system", ""), value.get("code", "")
+    here = oracle.scaled(code) if system == oracle.UCUM else None
+    number, words = value.get("value", 1), str(value.get("unit", code)).partition(",")[0]
+    units = [
+        "",
+        f"|{system}|{code}" if code else "",
+        f"||{code or words}",
+        f"||{words}" if words else "",
+        "|urn:none|mg",
+    ]
+    if here is None or not draw(st.booleans()):
+        return _digits(draw, number) + str(draw(st.sampled_from(units)))
+    other = draw(st.sampled_from(_FELLOWS[here[0]]))
+    return f"{_digits(draw, _converted(number, here[1], other))}|{draw(st.sampled_from([oracle.UCUM, '']))}|{other}"
+
+
+#: units of each dimension
+_FELLOWS: dict[str, list[str]] = {}
+for _unit in (*oracle.UNITS, *oracle.DEGREES):
+    _FELLOWS.setdefault(oracle.meaning(_unit)[0], []).append(_unit)
+
+
+def _converted(number: Any, to_base: oracle.Scale, other: str) -> str:
+    """The same amount in another unit, with at most eight decimals."""
+    _, scale = oracle.meaning(other)
+    zero, one = scale(Fraction(0)), scale(Fraction(1))
+    exact = (to_base(Fraction(str(number))) - zero) / (one - zero)
+    return f"{float(exact):.8f}".rstrip("0").rstrip(".")
+
+
+def _currencies(value: dict[str, Any]) -> list[str]:
+    code = value.get("currency", "VND")
+    return ["", f"|{oracle.CURRENCY}|{code}", f"||{code}", "||XXX", f"|urn:none|{code}"]
 
 
 @pytest.mark.timeout(280)

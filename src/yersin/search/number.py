@@ -14,7 +14,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """A number as searched for: prefix, the number itself, and the half-open span its digits imply."""
+    """A number as searched for: prefix, the number itself, and the span that its digits imply, or `ap` with its tenth."""
 
     prefix: str
     value: Decimal
@@ -32,7 +32,8 @@ def amount(criterion: Criterion, text: str) -> Amount:
         value = Decimal("NaN")
     if not value.is_finite() or len(digits) > _LONGEST or abs(value.adjusted()) > 300:
         raise refuse_value(criterion, text, "write a number such as 5.4 or gt5.4.")
-    half = Decimal(5).scaleb(int(value.as_tuple().exponent) - 1)
+    # the tenth is taken here, before a quantity is brought to base units: a tenth of 37 Cel is no tenth of 310 K
+    half = abs(value) / 10 if prefix == "ap" else Decimal(5).scaleb(int(value.as_tuple().exponent) - 1)
     return Amount(prefix=prefix, value=value, lo=value - half, hi=value + half)
 
 
@@ -60,8 +61,7 @@ def compare(wanted: Amount, clause: Where) -> str:
         case "eb":
             return f"x.hi < {number(exact)}"
         case _:
-            tenth = abs(exact) / 10
-            return f"x.lo <= {number(exact + tenth)} AND x.hi >= {number(exact - tenth)}"
+            return f"x.lo <= {number(wanted.hi)} AND x.hi >= {number(wanted.lo)}"
 
 
 def where(criterion: Criterion, clause: Where) -> None:

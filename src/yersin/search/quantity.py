@@ -5,15 +5,19 @@ Source: https://hl7.org/fhir/R4/search.html#quantity
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from yersin.fhir import ucum
 
 from .build import CANONICAL
+from .emit_ranges import CURRENCY
 from .number import Amount, amount, compare
 from .page import Criterion
 from .tokens import hashes
 from .where import Where, either, refuse_modifier
+
+_MONEY = re.compile(r"[A-Z]{3}").fullmatch
 
 
 def where(criterion: Criterion, clause: Where) -> None:
@@ -43,8 +47,9 @@ def _with_unit(wanted: Amount, system: str, code: str, clause: Where) -> list[st
         scaled = replace(wanted, lo=lo, hi=hi, value=value)
         ways.append(f"x.unit = {_unit(CANONICAL + base.base, clause)} AND {compare(scaled, clause)}")
     if base is None or not system:
-        raw = f"{system}|{code}"
-        ways.append(f"x.unit = {_unit(raw, clause)} AND {compare(wanted, clause)}")
+        written = [f"{system}|{code}", *([f"{CURRENCY}|{code}"] if not system and _MONEY(code) else [])]
+        units = either([f"x.unit = {_unit(raw, clause)}" for raw in written])
+        ways.append(f"{units} AND {compare(wanted, clause)}")
     return ways
 
 
