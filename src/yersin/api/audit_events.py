@@ -1,6 +1,10 @@
-"""The audit served as AuditEvent, newest first: `patient`, `date`, `_count`. Source: https://hl7.org/fhir/R4/auditevent.html"""
+"""The audit served as AuditEvent, newest first, searched by what its rows keep. Source: https://hl7.org/fhir/R4/auditevent.html"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import quote
+from uuid import UUID
 
 from yersin.fhir import encode, r4
 from yersin.fhir.dates import comparison
@@ -17,6 +21,10 @@ from .read import read
 _REST = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
 _ACTION = {"create": "C", "read": "R", "vread": "R", "history": "R", "search": "E", "update": "U", "delete": "D"}
+INTERACTIONS = (
+    *_ACTION,
+    *("transaction", "write", "rest", "page", "login", "logout", "audit", "find", "figures", "list", "verify"),
+)
 _RESTFUL = {"read", "vread", "update", "delete", "create", "transaction", "search", "history"}
 
 
@@ -44,35 +52,86 @@ async def read_audit(request: Request) -> Response:
 
 
 def _same(request: Request) -> str:
-    """Return the criteria of this search, for the link to the next page: ids and dates only."""
-    return "".join(f"&{name}={value}" for name, value in request.parameters() if name in ("patient", "date"))
+    """Return the criteria of this search, for the link to the next page: ids, codes and dates only."""
+    return "".join(f"&{name}={quote(value)}" for name, value in request.parameters() if name in READERS)
 
 
 def _wanted(request: Request) -> Wanted:
     known: dict[str, object] = {"limit": COUNT}
     for name, value in request.parameters():
-        if name == "patient":
-            known["patient"] = row_id("Patient", value.removeprefix("Patient/")).id
-        elif name == "date":
+        if name == "date":
             found = comparison(value, request.access.ground.zone)
             known |= _window(found.prefix, found.lo, found.hi)
         elif name in ("_count", "_before") and value.isdecimal():
             known["limit" if name == "_count" else "before"] = (
                 min(int(value), COUNT_LIMIT) if name == "_count" else int(value)
             )
+        elif name in READERS and value:
+            known |= READERS[name](value)
         else:
-            raise problem(
-                "not-supported", f"AuditEvent is searched by patient, date and _count, not by {name}.", expression=name
-            )
+            can = ", ".join([*sorted(READERS), "_count"])
+            raise problem("not-supported", f"AuditEvent is searched by {can}, not by {name}.", expression=name)
     return Wanted(**known)  # type: ignore[arg-type] # each name is set with its own type above
 
 
 def _window(prefix: str, lo: object, hi: object) -> dict[str, object]:
-    if prefix in ("ge", "gt"):
+    if prefix in ("ge", "gt", "sa"):
         return {"since": lo if prefix == "ge" else hi}
-    if prefix in ("le", "lt"):
+    if prefix in ("le", "lt", "eb"):
         return {"until": hi if prefix == "le" else lo}
-    return {"since": lo, "until": hi}
+    if prefix == "eq":
+        return {"since": lo, "until": hi}
+    raise problem(
+        "not-supported", f"date={prefix}…: the audit is searched by eq, ge, gt, sa, le, lt and eb.", expression="date"
+    )
+
+
+def _practitioner(value: str) -> dict[str, object]:
+    type_name, _, logical_id = value.rpartition("/")
+    return (
+        {"practitioner": row_id("Practitioner", logical_id).id}
+        if type_name in ("", "Practitioner")
+        else {"interactions": ()}
+    )
+
+
+def _entity(value: str) -> dict[str, object]:
+    type_name, _, logical_id = value.partition("/_history/")[0].rpartition("/")
+    if type_name not in r4.TYPE_NUMBER:
+        raise problem("invalid", f"entity={value}: write Type/id.", expression="entity")
+    return {"type": type_name, "entity": row_id(type_name, logical_id).id}
+
+
+def _account(value: str) -> dict[str, object]:
+    try:
+        return {"account": UUID(value)}
+    except ValueError:
+        return {"interactions": ()}
+
+
+def _codes(value: str) -> list[str]:
+    """Codes between commas, whatever their system."""
+    return [part.rpartition("|")[2] for part in value.split(",")]
+
+
+def _actions(value: str) -> dict[str, object]:
+    codes = _codes(value)
+    return {"interactions": [name for name in INTERACTIONS if _ACTION.get(name, "E") in codes]}
+
+
+#: search parameters of AuditEvent: what each asks of the rows
+READERS: Mapping[str, Callable[[str], dict[str, object]]] = {
+    "action": _actions,
+    "address": lambda value: {"address": value},
+    "agent": _practitioner,
+    "altid": _account,
+    "date": lambda _: {},  # read with the zone
+    "entity": _entity,
+    "outcome": lambda value: {"outcomes": [int(code) for code in _codes(value) if code.isdecimal() and len(code) < 3]},
+    "patient": lambda value: {"patient": row_id("Patient", value.removeprefix("Patient/")).id},
+    "subtype": lambda value: {"interactions": [code for code in _codes(value) if code in _RESTFUL]},
+    "type": lambda value: {} if "rest" in _codes(value) else {"interactions": ()},
+}
 
 
 def _entry(base: str, row: Recorded) -> bytes:

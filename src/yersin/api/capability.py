@@ -10,6 +10,7 @@ import msgspec
 from yersin.fhir import r4
 from yersin.fhir.parameters import Parameter, parameters
 
+from .audit_events import READERS
 from .messages import Request, Response
 
 _INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
@@ -58,7 +59,7 @@ def _resource(name: str) -> dict[str, object]:
             "type": name,
             "documentation": "Search finds this server's own audit; AuditEvents sent by other systems are read by id.",
             "interaction": [{"code": code} for code in _INTERACTIONS if code != "delete"],
-            "searchParam": _parameters(name, {"patient", "date"}),
+            "searchParam": _parameters(name, set(READERS)),
         }
     references = sorted(c for c, p in parameters(name).items() if p.kind == "reference")
     stated = {

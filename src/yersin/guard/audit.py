@@ -166,9 +166,16 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which rows to find: about a patient, from and until, before a row, newest first."""
+    """Which rows to find: about a patient, by whom, of what, how it ended; from and until, before a row, newest first."""
 
     patient: UUID | None = None
+    practitioner: UUID | None = None
+    account: UUID | None = None
+    address: str | None = None
+    interactions: Sequence[str] | None = None
+    outcomes: Sequence[int] | None = None
+    type: str | None = None
+    entity: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
@@ -190,12 +197,23 @@ async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
           request, type, entity, ver, patients FROM audit a {_BY_PATIENT if wanted.patient else ""}
         WHERE ($1::uuid IS NULL OR true) AND ($2::timestamptz IS NULL OR at >= $2)
           AND ($3::timestamptz IS NULL OR at < $3) AND ($4::bigint IS NULL OR a.seq < $4)
+          AND ($6::uuid IS NULL OR practitioner = $6) AND ($7::uuid IS NULL OR account = $7) AND ($8::text IS NULL OR address = $8)
+          AND ($9::text[] IS NULL OR interaction = ANY($9)) AND ($10::smallint[] IS NULL OR outcome = ANY($10))
+          AND ($11::uuid IS NULL OR (entity = $11 AND type = $12::smallint) OR ($13 AND patients @> ARRAY[$11::uuid]))
         ORDER BY a.seq DESC LIMIT $5""",
         wanted.patient,
         wanted.since,
         wanted.until,
         wanted.before,
         wanted.limit,
+        wanted.practitioner,
+        wanted.account,
+        wanted.address,
+        wanted.interactions,
+        wanted.outcomes,
+        wanted.entity,
+        r4.TYPE_NUMBER[wanted.type] if wanted.type else None,
+        wanted.type == "Patient",
     )
     return [_recorded(row) for row in rows]
 
