@@ -22,8 +22,9 @@ HUB = "Bệnh viện Trung ương Hòa Khánh"
 STATION = "Trạm Y tế xã Suối Bạc"
 
 
-def minutes(**changes):
-    plain: dict[str, Any] = {
+def _session() -> dict[str, Any]:
+    """The session and its sides."""
+    return {
         "number": "0042/BB-HCTX",
         "session_number": "TX-2026-000317",
         "activity": "Hội chẩn tư vấn khám bệnh, chữa bệnh từ xa",
@@ -35,6 +36,14 @@ def minutes(**changes):
         "issuer": Point(name=HUB, parent="Bộ Y tế"),
         "requesting": Point(name=STATION, point="Phòng khám số 1"),
         "consulted": (Point(name=HUB, point="Trung tâm Y tế từ xa"),),
+        "reason": "Đau ngực trái từng cơn hai ngày nay, tăng khi gắng sức, kèm khó thở nhẹ.\n\n"
+        "Trạm đã đo điện tim hai lần và gửi kèm.",
+    }
+
+
+def _case() -> dict[str, Any]:
+    """The patient and what was known."""
+    return {
         "patient": PatientOfMinutes(
             name="Giàng Thị Mỷ",
             gender="Nữ",
@@ -48,8 +57,6 @@ def minutes(**changes):
             address="Bản Suối Bạc, xã Suối Bạc",
             allergies="Penicillin (nổi mề đay)",
         ),
-        "reason": "Đau ngực trái từng cơn hai ngày nay, tăng khi gắng sức, kèm khó thở nhẹ.\n\n"
-        "Trạm đã đo điện tim hai lần và gửi kèm.",
         "history": "Tăng huyết áp 8 năm, uống amlodipin 5 mg không đều. Đái tháo đường típ 2 phát hiện năm 2023, HbA1c gần "
         "nhất 8,1 %. Cơn đau đầu tiên lúc 21 giờ hôm trước, kéo dài khoảng 15 phút, lan lên vai trái.",
         "findings": "Tỉnh, tiếp xúc tốt. Mạch 92 lần/phút, huyết áp 158/94 mmHg, SpO₂ 96 %. Tim đều, không tiếng thổi. "
@@ -63,6 +70,12 @@ def minutes(**changes):
         ),
         "attachments": ("Điện tim 12 chuyển đạo (2 tờ)", "Ảnh chụp X-quang ngực thẳng (DICOM)"),
         "working_diagnoses": (Diagnosis(text="Cơn đau thắt ngực không ổn định", icd10="I20.0"),),
+    }
+
+
+def _answers() -> dict[str, Any]:
+    """What was said and concluded."""
+    return {
         "conclusions": (
             Conclusion(
                 question="Người bệnh có cần chuyển ngay trong đêm không?",
@@ -93,6 +106,12 @@ def minutes(**changes):
         "transfer": "Chuyển khoa Tim mạch can thiệp, bệnh viện đa khoa tỉnh; đã báo trực nhận.",
         "follow_up": "Trạm báo lại kết quả trong 7 ngày.",
         "advice": "Nằm nghỉ tại chỗ, không tự đi lại; báo ngay khi đau tăng.",
+    }
+
+
+def _people() -> dict[str, Any]:
+    """Who took part, agreed and signs."""
+    return {
         "consent": "Người bệnh đã được giải thích và đồng ý hội chẩn từ xa lúc 08:50 ngày 14/10/2026",
         "recording": "Có ghi hình; mã bản ghi REC-000317, lưu 10 năm",
         "technical_quality": "Hình và tiếng rõ; gián đoạn một lần 12 giây",
@@ -129,7 +148,10 @@ def minutes(**changes):
                 facility=STATION,
             ),
         ),
-        "verification_address": "https://yersin.example/v/7HQ2-M9KD-41TX",
-        "verification_code": "7HQ2-M9KD-41TX",
+        "verification_address": "https://yersin.example/verify/7HQ2-M9KD-41TX-0WBN",
+        "verification_code": "7HQ2-M9KD-41TX-0WBN",
     }
-    return ConsultationMinutes(**(plain | changes))
+
+
+def minutes(**changes):
+    return ConsultationMinutes(**(_session() | _case() | _answers() | _people() | changes))

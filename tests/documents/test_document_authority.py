@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from yersin.documents.authority import TestAuthority
 from yersin.documents.authority_store import FolderStore
@@ -123,6 +124,8 @@ def test_ocsp_answers_are_signed_by_the_responder(authority):
     responder = answer.certificates[0]
     responder.public_key().verify(answer.signature, answer.tbs_response_bytes, padding.PKCS1v15(), hashes.SHA256())
     responder.verify_directly_issued_by(x509.load_der_x509_certificate(authority.chain()[0]))
+    uses = responder.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(uses) == [ExtendedKeyUsageOID.OCSP_SIGNING]
 
 
 def test_ocsp_repeats_the_nonce(authority):

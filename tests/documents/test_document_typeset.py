@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import unicodedata
@@ -13,12 +14,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 from tests.documents.invented_minutes import AT, minutes
 
 from yersin.documents.fonts import showable
 from yersin.documents.typeset import typeset
 from yersin.fhir.problem import Problem
+from yersin.telehealth.documents.addendum import ConsultationAddendum, addendum_pdf
 from yersin.telehealth.documents.minutes import Conclusion, minutes_pdf
 
 
@@ -147,6 +150,99 @@ def test_any_text_is_printed_letter_by_letter(tmp_path, text):
     (tmp_path / "any.pdf").write_bytes(pdf)
     done = subprocess.run(["pdftotext", str(tmp_path / "any.pdf"), "-"], capture_output=True, check=True)
     shown = done.stdout.decode().replace("\u200b", "").replace("-", "")  # it drops hyphens that end a line
+    assert "«" in shown
     for part in showable(text).split():
         if part.isascii() and len(part) < 25:
             assert part.replace("-", "") in shown
+
+
+def pages(poppler, pdf):
+    """The words of every page."""
+    return [words(one) for one in unicodedata.normalize("NFC", poppler("pdftotext", pdf)).split("\f")[:-1]]
+
+
+def test_an_empty_section_is_left_out_and_the_numbers_go_on(poppler):
+    lacking = minutes(opinions=(), treatment_plan="", care="", transfer="", follow_up="", advice="")
+    text = " ".join(pages(poppler, minutes_pdf(lacking)))
+    assert "Ý kiến thảo luận" not in text
+    assert "Hướng xử trí" not in text
+    for number, name in enumerate(
+        ("Người bệnh", "Thành phần tham dự", "Lý do và câu hỏi", "Tóm tắt bệnh án", "Kết luận", "Xác nhận"), start=1
+    ):
+        assert f"{number}. {name}" in text
+
+
+@pytest.mark.parametrize("paragraphs", range(3, 15))
+def test_no_page_holds_signatures_or_the_code_alone(poppler, paragraphs):
+    long = "\n\n".join(
+        "Diễn biến lâm sàng ổn định, tiếp tục theo dõi sát mạch và huyết áp. " * 4 for _ in range(paragraphs)
+    )
+    last = pages(poppler, minutes_pdf(minutes(history=long, care=long)))[-1]
+    assert "Xác nhận" in last
+    assert "ĐẠI DIỆN BÊN TƯ VẤN" in last
+    assert minutes().verification_code in last
+
+
+def test_the_code_stands_among_the_keywords(unsigned):
+    assert PdfFileReader(BytesIO(unsigned)).trailer["/Info"]["/Keywords"] == minutes().verification_code
+
+
+def addendum(**changes):
+    known = minutes()
+    plain = {
+        "number": "BS-20261014-121500-3F2A1C",
+        "minutes_number": known.number,
+        "minutes_date": known.issued_at,
+        "issued_at": AT,
+        "place": "Sơn La",
+        "issuer": known.requesting,
+        "patient": known.patient,
+        "text": "Trạm nhận thêm kết quả troponin lần hai: 61 ng/L.",
+        "signatures": known.signatures[::-1],
+        "verification_address": known.verification_address,
+        "verification_code": known.verification_code,
+    }
+    return ConsultationAddendum(**(plain | changes))
+
+
+def test_an_addendum_names_the_minutes_and_who_adds(poppler):
+    text = " ".join(pages(poppler, addendum_pdf(addendum())))
+    assert "Bổ sung cho: Biên bản hội chẩn từ xa số 0042/BB-HCTX, ký ngày 14 tháng 10 năm 2026" in text
+    assert "Người bổ sung: BS. Vàng A Páo, Trưởng trạm" in text
+    assert "biên bản đã ký được giữ nguyên" in text
+
+
+def test_who_adds_signs_first_and_the_other_side_locks():
+    root = PdfFileReader(BytesIO(addendum_pdf(addendum()))).root
+    fields = {field["/T"]: field for field in (one.get_object() for one in root["/AcroForm"]["/Fields"])}
+    assert "/Lock" not in fields["requesting"]
+    assert fields["consulted"]["/Lock"]["/P"] == 1
+
+
+def test_a_long_addendum_runs_over_pages(poppler):
+    long = "\n\n".join(f"Đoạn {n}. " + "Diễn biến ổn định, theo dõi sát. " * 20 for n in range(40))
+    found = pages(poppler, addendum_pdf(addendum(text=long)))
+    assert len(found) > 3
+    assert "Đoạn 39." in " ".join(found)
+    assert "giữ nguyên" in found[-1]
+
+
+def test_poppler_reads_the_title_and_that_it_is_tagged(unsigned, poppler):
+    told = poppler("pdfinfo", unsigned)
+    assert "Biên bản hội chẩn từ xa số 0042/BB-HCTX" in told
+    assert re.search(r"Tagged: +yes", told)
+
+
+def roles(node):
+    """The roles in a structure tree."""
+    node = node.get_object()
+    if not isinstance(node, DictionaryObject):
+        return set()
+    below = node.get("/K", ())
+    children = below if isinstance(below, ArrayObject) else [below]
+    return {str(node.get("/S", ""))}.union(*(roles(child) for child in children if hasattr(child, "get_object")))
+
+
+def test_headings_tables_and_the_code_have_their_place_in_the_structure(unsigned):
+    found = roles(PdfFileReader(BytesIO(unsigned)).root["/StructTreeRoot"])
+    assert {"/H1", "/H2", "/P", "/Table", "/TH", "/Figure", "/Form"} <= found

@@ -2,6 +2,7 @@
 
 Its signatures prove integrity and origin inside one installation and have no legal value: every certificate says so.
 Real authorities take its place behind `documents.signer`. Keys are made at first use and stored wrapped by the caller's key.
+Certificates name the addresses of `documents.public_routes`; those made before they did, or under another address, stay valid.
 Sources: RFC 5280, RFC 6960, RFC 3161.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -21,7 +22,7 @@ from cryptography.x509 import ocsp
 
 from yersin.documents import certificates
 from yersin.documents.authority_store import AuthorityStore
-from yersin.documents.certificates import Issuer, certify, years
+from yersin.documents.certificates import Issuer, Published, certify, years
 from yersin.documents.timestamps import TimestampAuthority
 from yersin.fhir.problem import Problem, problem
 
@@ -32,6 +33,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+OCSP, TIMESTAMPS = "/pki/ocsp", "/pki/tsa"
+ISSUING_CERTIFICATE, ISSUING_LIST = "/pki/issuing.cer", "/pki/issuing.crl"
+ROOT_CERTIFICATE, ROOT_LIST = "/pki/root.cer", "/pki/root.crl"
 REASONS = tuple(reason.value for reason in x509.ReasonFlags if reason.value != "removeFromCRL")
 
 
@@ -72,7 +76,10 @@ def _now() -> datetime:
 
 
 class TestAuthority:
-    """The authority over a store. `wrap` and `unwrap` encrypt its keys at rest. Thread-safe; implements `TrustService`."""
+    """The authority over a store. `wrap` and `unwrap` encrypt its keys at rest. Thread-safe; implements `TrustService`.
+
+    `address` is where the public reaches this server; new certificates name their status services under it.
+    """
 
     __test__ = False  # the word Test is not pytest's here
 
@@ -83,11 +90,15 @@ class TestAuthority:
         wrap: Callable[[bytes], bytes],
         unwrap: Callable[[bytes], bytes],
         clock: Callable[[], datetime] = _now,
+        address: str = "",
     ) -> None:
         self._store, self._wrap, self._unwrap, self._clock = store, wrap, unwrap, clock
+        at_root, at_issuing = _published(address)
         with store.exclusive():
-            self._root = self._own("root", "Yersin TEST Root CA", None, certificates.ROOT)
-            self._issuing = self._own("issuing", "Yersin TEST Issuing CA", self._root, certificates.ISSUING)
+            root = self._own("root", "Yersin TEST Root CA", None, certificates.ROOT)
+            self._root = replace(root, published=at_root)
+            issuing = self._own("issuing", "Yersin TEST Issuing CA", self._root, certificates.ISSUING)
+            self._issuing = replace(issuing, published=at_issuing)
             self._responder = self._own("ocsp", "Yersin TEST OCSP Responder", self._issuing, certificates.RESPONDER)
             stamper = self._own("tsa", "Yersin TEST Time-Stamp Authority", self._issuing, certificates.TIMESTAMPER)
         self._stamper = TimestampAuthority(
@@ -258,6 +269,16 @@ class TestAuthority:
     def _wrapped(self, key: rsa.RSAPrivateKey) -> bytes:
         plain = key.private_bytes(_DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         return self._wrap(plain)
+
+
+def _published(address: str) -> tuple[Published, Published]:
+    """Return where the root's and the issuing authority's papers are."""
+    if not address:
+        return Published(), Published()
+    return (
+        Published(certificate=address + ROOT_CERTIFICATE, crl=address + ROOT_LIST),
+        Published(certificate=address + ISSUING_CERTIFICATE, crl=address + ISSUING_LIST, ocsp=address + OCSP),
+    )
 
 
 def _new_key(bits: int) -> rsa.RSAPrivateKey:

@@ -1,6 +1,7 @@
 """The certificates of the test authority: names, uses and lifetimes, each signed by its issuer.
 
-Sources: RFC 5280 (profile), RFC 6960 4.2.2.2 (OCSP responder), RFC 3161 2.3 (time-stamping), RFC 9336 (document signing).
+Sources: RFC 5280 (profile; 4.2.1.13 and 4.2.2.1 for the addresses), RFC 6960 4.2.2.2 (OCSP responder), RFC 3161 2.3
+(time-stamping), RFC 9336 (document signing).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 AUTHORITY = "Yersin TEST Authority (no legal value)"
@@ -51,11 +52,21 @@ _USAGES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Where strangers find an issuer's certificate, revocation list and status service; empty: nowhere."""
+
+    certificate: str = ""
+    crl: str = ""
+    ocsp: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """A certificate and the key that signs for it."""
+    """A certificate, the key that signs for it, and where its own papers are published."""
 
     certificate: x509.Certificate
     key: rsa.RSAPrivateKey
+    published: Published = Published()
 
 
 def authority_name(common_name: str) -> x509.Name:
@@ -104,6 +115,9 @@ def certify(
     builder = builder.not_valid_before(validity[0]).not_valid_after(validity[1])
     for extension, critical in _extensions(key, signing.public_key(), profile):
         builder = builder.add_extension(extension, critical)
+    if isinstance(issuer, Issuer):
+        for address in _addresses(issuer.published, profile):
+            builder = builder.add_extension(address, critical=False)
     return builder.sign(signing, hashes.SHA256())
 
 
@@ -121,6 +135,21 @@ def _extensions(
         found.append((x509.ExtendedKeyUsage(profile.uses), profile is TIMESTAMPER))
     if profile.unchecked:
         found.append((x509.OCSPNoCheck(), False))
+    return found
+
+
+def _addresses(published: Published, profile: Profile) -> list[x509.ExtensionType]:
+    """Where to ask about a certificate; nobody asks about a responder that says it needs no check."""
+    asked = "" if profile.unchecked else published.ocsp
+    services = (
+        (AuthorityInformationAccessOID.OCSP, asked),
+        (AuthorityInformationAccessOID.CA_ISSUERS, published.certificate),
+    )
+    named = [x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for kind, url in services if url]
+    found: list[x509.ExtensionType] = [x509.AuthorityInformationAccess(named)] if named else []
+    if published.crl and not profile.unchecked:
+        place = [x509.UniformResourceIdentifier(published.crl)]
+        found.append(x509.CRLDistributionPoints([x509.DistributionPoint(place, None, None, None)]))
     return found
 
 

@@ -10,10 +10,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec, append_signature_field
+
+_NAME = generic.pdf_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ def place_fields(pdf: bytes, fields: list[PlacedField], *, at: datetime) -> byte
     writer = IncrementalPdfFileWriter(BytesIO(pdf))
     for field in fields:
         append_signature_field(writer, _spec(writer, field))
+    _tag(writer, {field.name for field in fields})
     return steady(writer, pdf, at=at)
 
 
@@ -51,6 +55,46 @@ def _spec(writer: IncrementalPdfFileWriter, field: PlacedField) -> SigFieldSpec:
         field_mdp_spec=FieldMDPSpec(FieldMDPAction.ALL) if field.last else None,
         doc_mdp_update_value=MDPPerm.NO_CHANGES if field.last else None,
     )
+
+
+def _tag(writer: IncrementalPdfFileWriter, names: set[str]) -> None:
+    """Put the fields into the structure tree, where screen readers come upon them, in the order of signing."""
+    if "/StructTreeRoot" not in writer.root:
+        return
+    tree = writer.root["/StructTreeRoot"]
+    top, leaf = tree["/K"].raw_get(0), tree["/ParentTree"]
+    while "/Kids" in leaf:
+        leaf = leaf["/Kids"][-1]
+    number = int(tree["/ParentTreeNextKey"])
+    for reference in writer.root["/AcroForm"]["/Fields"]:
+        if reference.get_object()["/T"] in names:
+            element = writer.add_object(_form(top, reference))
+            top.get_object()["/K"].append(element)
+            leaf["/Nums"] += [_number(number), element]
+            reference.get_object()["/StructParent"] = _number(number)
+            writer.update_container(reference.get_object())
+            number += 1
+    tree["/ParentTreeNextKey"] = _number(number)
+    if "/Limits" in leaf:
+        leaf["/Limits"][1] = _number(number - 1)
+    for changed in (tree, leaf, leaf["/Nums"], top.get_object(), top.get_object()["/K"]):
+        writer.update_container(changed)
+
+
+def _form(top: Any, reference: Any) -> generic.DictionaryObject:
+    """The structure element of a field."""
+    widget = reference.get_object()
+    place = {"/Type": _NAME("/OBJR"), "/Obj": reference, "/Pg": widget.raw_get("/P")}
+    parts = {"/Type": _NAME("/StructElem"), "/S": _NAME("/Form"), "/P": top, "/Alt": widget["/TU"]}
+    return _dictionary({**parts, "/K": _dictionary(place)})
+
+
+def _dictionary(parts: dict[str, Any]) -> generic.DictionaryObject:
+    return generic.DictionaryObject({_NAME(key): value for key, value in parts.items()})  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
+
+
+def _number(value: int) -> generic.NumberObject:
+    return generic.NumberObject(value)  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
 
 
 def steady(writer: IncrementalPdfFileWriter, pdf: bytes, *, at: datetime) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date, datetime
 
 from yersin.guard.access import Access
+from yersin.telehealth.documents.addendum import ConsultationAddendum, addendum_pdf
 from yersin.telehealth.documents.minutes import (
     Conclusion,
     ConsultationMinutes,
@@ -26,18 +28,19 @@ from .minutes import Draft
 from .reading import content, find
 from .staff import Licensed, licensed
 
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NATIONAL_ID = "http://fhir.ehealth.gov.vn/core/sid/national_id"
 _INSURANCE = "http://fhir.ehealth.gov.vn/core/sid/insurance_number"
 
 
-async def gather(access: Access, it: Consultation, draft: Draft, at: datetime, base: str) -> ConsultationMinutes:
+async def gather(access: Access, it: Consultation, draft: Draft, at: datetime) -> ConsultationMinutes:
     """Everything the paper says, in Vietnamese."""
     patient = content(await access.read("Patient", it.patient))
     allergies = (await people.person(access, it.patient, at.date())).flags
     expert, asker = await licensed(access, it.accepted_by), await licensed(access, it.asking_person)
     place = await _place(access, id_of(it.hub, "Organization"))
     consent = await _consent(access, it)
-    local = at.astimezone(access.ground.zone)
+    local, code = at.astimezone(access.ground.zone), new_code()
     with speaking("vi"):
         return ConsultationMinutes(
             number=number(it, local), session_number=it.id[-8:].upper(), activity=_(it.activity.label) if it.activity else "",
@@ -52,16 +55,54 @@ async def gather(access: Access, it: Consultation, draft: Draft, at: datetime, b
             treatment_plan=draft.plan, care=draft.care, transfer=draft.transfer, advice=draft.advice,
             follow_up=as_date(draft.follow_up) if draft.follow_up else "", consent=consent,
             signatures=(
-                SignaturePlace(field="consulted", heading="Bên tư vấn", name=expert.name, title=expert.title, facility=expert.facility),
-                SignaturePlace(field="requesting", heading="Bên đề nghị", name=asker.name, title=asker.title, facility=asker.facility),
+                _place_of("consulted", "Bên tư vấn", expert), _place_of("requesting", "Bên đề nghị", asker),
             ),
-            verification_address=f"{base}/telehealth/requests/{it.id}/minutes.pdf", verification_code=it.id[-12:].upper(),
+            verification_address=address_of(access, code), verification_code=code,
         )  # fmt: skip
 
 
-def typeset(data: ConsultationMinutes) -> bytes:
+async def gather_addendum(
+    access: Access, it: Consultation, signed: JSON, text: str, at: datetime, *, by_hub: bool
+) -> ConsultationAddendum:
+    """Everything an addendum says; `signed` is the Composition it appends, `by_hub` whether the hub adds."""
+    expert, asker = await licensed(access, it.accepted_by), await licensed(access, it.asking_person)
+    patient = content(await access.read("Patient", it.patient))
+    zone, code = access.ground.zone, new_code()
+    signed_at = datetime.fromisoformat(signed["date"]).astimezone(zone)
+    places = (_place_of("consulted", "Bên tư vấn", expert), _place_of("requesting", "Bên đề nghị", asker))
+    with speaking("vi"):
+        return ConsultationAddendum(
+            number=addendum_number(it, at.astimezone(zone)), minutes_number=number(it, signed_at), minutes_date=signed_at,
+            issued_at=at, place=await _place(access, id_of(it.hub if by_hub else it.asker, "Organization")),
+            issuer=Point(name=expert.facility if by_hub else asker.facility),
+            patient=_patient(patient, at.date(), ""), text=text, signatures=places if by_hub else places[::-1],
+            verification_address=address_of(access, code), verification_code=code,
+        )  # fmt: skip
+
+
+def _place_of(field: str, heading: str, who: Licensed) -> SignaturePlace:
+    return SignaturePlace(field=field, heading=heading, name=who.name, title=who.title, facility=who.facility)
+
+
+def typeset(data: ConsultationMinutes | ConsultationAddendum) -> bytes:
     """Make the PDF. Blocks: call it in a thread."""
-    return minutes_pdf(data)
+    return minutes_pdf(data) if isinstance(data, ConsultationMinutes) else addendum_pdf(data)
+
+
+def new_code() -> str:
+    """Draw the code printed on a document: 80 random bits in four groups (Crockford's letters), which nobody guesses."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(16))
+    return "-".join(letters[n : n + 4] for n in range(0, 16, 4))
+
+
+def address_of(access: Access, code: str) -> str:
+    """Address where anybody checks a document, under the server's public address."""
+    return f"{access.ground.indexer.base.removesuffix('/fhir')}/verify/{code}"
+
+
+def addendum_number(it: Consultation, at: datetime) -> str:
+    """Number of an addendum: that of its moment, since an addendum may follow an addendum on the same day."""
+    return f"BS-{at:%Y%m%d-%H%M%S}-{it.id[-6:].upper()}"
 
 
 def number(it: Consultation, at: datetime) -> str:

@@ -155,14 +155,14 @@ def minutes_data(minutes: ConsultationMinutes) -> dict[str, Any]:
         del plain[name]
     return plain | {
         "time": _span(minutes.started_at, minutes.ended_at),
-        "place_date": f"{minutes.place}, {_long_date(minutes.issued_at)}",
-        "patient": _patient(minutes.patient),
+        "place_date": f"{minutes.place}, {long_date(minutes.issued_at)}",
+        "patient": patient_data(minutes.patient),
         "tests": [
             {"name": t.name, "value": t.value, "reference": t.reference, "time": _moment(t.at)} for t in minutes.tests
         ],
         "working_diagnoses": [_diagnosis(d) for d in minutes.working_diagnoses],
         "concluded_diagnoses": [_diagnosis(d) for d in minutes.concluded_diagnoses],
-        "signatures": _signatures(minutes.signatures),
+        "signatures": signature_data(minutes.signatures),
         "verification": {
             "address": minutes.verification_address,
             "code": minutes.verification_code,
@@ -171,7 +171,8 @@ def minutes_data(minutes: ConsultationMinutes) -> dict[str, Any]:
     }
 
 
-def _patient(patient: PatientOfMinutes) -> dict[str, str]:
+def patient_data(patient: PatientOfMinutes) -> dict[str, str]:
+    """Return the patient as templates read it."""
     plain = asdict(patient)
     for name in ("born", "age", "admitted_at"):
         del plain[name]
@@ -183,7 +184,8 @@ def _birth(patient: PatientOfMinutes) -> str:
     return f"{born} ({patient.age})" if born and patient.age else born or patient.age
 
 
-def _signatures(places: tuple[SignaturePlace, ...]) -> list[dict[str, Any]]:
+def signature_data(places: tuple[SignaturePlace, ...]) -> list[dict[str, Any]]:
+    """Return the places as templates read them; the last one locks."""
     return [asdict(place) | {"last": place is places[-1]} for place in places]
 
 
@@ -202,5 +204,6 @@ def _span(start: datetime, end: datetime) -> str:
     return f"{_moment(first)} – {_moment(last)}"
 
 
-def _long_date(at: datetime) -> str:
+def long_date(at: datetime) -> str:
+    """Write a day as official papers do."""
     return f"{at.astimezone(_ZONE):ngày %d tháng %m năm %Y}"
