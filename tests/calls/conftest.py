@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.calls.far_away import HERE, SPACE, ip, lay
 from tests.calls.small_house import FLAGS, Worker, on
 
 from yersin.calls import DDL
@@ -85,3 +90,37 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert not errors
+
+
+@pytest.fixture
+def cable(calls_url: str) -> Iterator[None]:
+    """A namespace and a cable to it."""
+    del calls_url
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        pytest.skip("network namespaces need root and iproute2")
+    try:
+        ip("netns", "add", SPACE)
+    except subprocess.CalledProcessError:
+        pytest.skip("this machine gives no network namespaces")
+    try:
+        lay()
+        yield
+    finally:
+        ip("netns", "del", SPACE)
+
+
+@pytest.fixture
+def both(cable: None, tmp_path: Path, start: Callable[..., Worker]) -> Iterator[tuple[Worker, Browser, Browser]]:
+    """A worker, a browser here and one at the far end of the cable."""
+    del cable
+    worker = start(host=HERE)
+    far = tmp_path / "far-chromium"
+    far.write_text(f'#!/bin/sh\nexec ip netns exec {SPACE} /usr/bin/chromium "$@"\n')
+    far.chmod(0o755)
+    flags = [*FLAGS, f"--unsafely-treat-insecure-origin-as-secure={worker.base}"]
+    with sync_playwright() as playwright:
+        here = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        there = playwright.chromium.launch(executable_path=far, args=flags)
+        yield worker, here, there
+        here.close()
+        there.close()

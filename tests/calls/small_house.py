@@ -22,6 +22,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from markupsafe import Markup
 
 import yersin.telehealth
+from yersin.calls.ice import IceServers
 from yersin.calls.recordings import Recordings, Sealer
 from yersin.calls.room_bus import RoomBus
 from yersin.calls.rooms import Rooms
@@ -54,7 +55,7 @@ PEOPLE = {
     "worker": Person("Trần Thu Hà", "Điều dưỡng", "Trạm Y tế Suối Dầu"),
     "stranger": Person("Vũ Văn Lạ", "Bác sĩ", "Phòng khám Xa"),
 }
-_CHART = Markup("""<div class="stack"><h2>Bệnh án</h2><p class="muted">Huyết áp 148/94 mmHg, mạch 92, SpO₂ 95 %.</p>
+_PANEL = Markup("""<div class="stack"><h2>Bệnh án</h2><p class="muted">Huyết áp 148/94 mmHg, mạch 92, SpO₂ 95 %.</p>
 <form class="stack tight"><label for="finding">Kết luận</label><textarea id="finding" rows="6"></textarea></form></div>""")
 
 
@@ -67,7 +68,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream=fps=10",
+    "--use-fake-device-for-media-stream=fps=10,device-count=2",
     "--auto-select-desktop-capture-source=Entire screen",
     # without another network the loopback addresses are the only candidates there are
     "--allow-loopback-in-peer-connection",
@@ -104,7 +105,7 @@ class SmallDoor:
         return connection.scope["state"].get("who") == "doctor"
 
     async def beside(self, connection: AnyConnection, call_id: UUID) -> Beside:
-        return Beside(chart=_CHART, home=f"/telehealth/calls/{call_id}")
+        return Beside(panel=_PANEL, panel_title="Câu hỏi", home=f"/telehealth/calls/{call_id}")
 
 
 class SignedInByCookie:
@@ -123,14 +124,15 @@ class SignedInByCookie:
         await self.app(scope, receive, send)
 
 
-def make(url: str) -> Any:
+def make(url: str, ice: IceServers) -> Any:
     """The application of one worker process."""
 
     @contextlib.asynccontextmanager
     async def life(app: Litestar) -> AsyncIterator[None]:
         database = await connect(url, max_size=8)
         rooms = Rooms(database=database, bus=RoomBus(database))
-        app.state.calling = Calling(rooms=rooms, recordings=Recordings(rooms=rooms, sealer=SEALER), door=SmallDoor())
+        recordings = Recordings(rooms=rooms, sealer=SEALER)
+        app.state.calling = Calling(rooms=rooms, recordings=recordings, door=SmallDoor(), ice=ice)
         async with rooms.bus.running():
             yield
         await database.close()
@@ -157,11 +159,17 @@ def _litestar(site: Site, life: Any) -> Litestar:
 class Worker:
     """One worker process, here a thread with a loop and connections of its own."""
 
-    def __init__(self, url: str, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, url: str, port: int = 0, host: str = "127.0.0.1", ice: IceServers | None = None) -> None:
         self.url, self.host = url, host
         self.port = port or free_port()
         self.server = uvicorn.Server(
-            uvicorn.Config(make(url), host=host, port=self.port, log_level="warning", timeout_graceful_shutdown=2)
+            uvicorn.Config(
+                make(url, ice or IceServers()),
+                host=host,
+                port=self.port,
+                log_level="warning",
+                timeout_graceful_shutdown=2,
+            )
         )
         self.thread = threading.Thread(target=lambda: asyncio.run(self.server.serve()), daemon=True)
         self.thread.start()

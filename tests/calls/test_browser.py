@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import pytest
 from playwright.sync_api import Page, expect
 from tests.calls.small_house import KEY, Worker, on
 
@@ -197,20 +198,58 @@ def test_handed_back_to_the_waiting_room_the_picture_ends_at_once(worker: Worker
     sees(station)
 
 
-def test_on_a_phone_the_video_stands_over_the_tabs_and_nothing_runs_off_the_side(
-    worker: Worker, visit: Visit, call: UUID
+@pytest.mark.parametrize("size", [(1366, 768), (1024, 700), (390, 844), (360, 740), (683, 384), (844, 390)])
+def test_every_key_of_the_call_lies_inside_the_window(
+    worker: Worker, visit: Visit, call: UUID, size: tuple[int, int]
 ) -> None:
-    _doctor, phone = meeting(visit, worker.base, call, viewport={"width": 360, "height": 740}, has_touch=True)
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
-    stage, side = phone.locator(".stage").bounding_box(), phone.locator(".side").bounding_box()
-    assert stage is not None
-    assert side is not None
-    assert side["y"] >= stage["y"] + stage["height"] - 1
-    for key in phone.locator(".call-key:visible").all():
-        box = key.bounding_box()
+    width, height = size
+    doctor, _station = meeting(visit, worker.base, call)
+    doctor.set_viewport_size({"width": width, "height": height})
+    doctor.wait_for_timeout(300)
+    assert doctor.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+        width,
+        height,
+    ]
+    keys = doctor.locator(".call-key:visible").all()
+    assert len(keys) >= 8
+    for box in (key.bounding_box() for key in keys):
         assert box is not None
         assert min(box["width"], box["height"]) >= 44
-        assert box["x"] + box["width"] <= 360
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+    tile = doctor.locator(".tile").bounding_box()
+    assert tile is not None
+    assert min(tile["width"], tile["height"]) > 120
+
+
+def test_on_a_phone_video_and_panel_change_places_and_the_video_floats_small(
+    worker: Worker, visit: Visit, call: UUID
+) -> None:
+    _doctor, phone = meeting(visit, worker.base, call, viewport={"width": 390, "height": 844}, has_touch=True)
+    expect(phone.locator(".side")).to_be_hidden()
+    large = phone.locator(".pictures").bounding_box()
+    phone.click(".to-panel")
+    expect(phone.locator(".side")).to_be_visible()
+    small, bar = phone.locator(".pictures").bounding_box(), phone.locator(".call-bar").bounding_box()
+    assert large is not None
+    assert small is not None
+    assert bar is not None
+    assert large["width"] == 390
+    assert 90 < small["width"] < 140
+    assert small["x"] + small["width"] <= 390
+    assert small["y"] + small["height"] <= bar["y"]
+    sees(phone)
+    phone.click("[data-side-tab=chat]")
+    phone.fill("[data-chat-input]", "Tôi thấy bác sĩ.")
+    form, floating = phone.locator(".chat-form").bounding_box(), phone.locator(".pictures").bounding_box()
+    assert form is not None
+    assert floating is not None
+    assert floating["y"] + floating["height"] <= form["y"], "the video lies over what is being written"
+    phone.click(".back-to-video")
+    expect(phone.locator(".side")).to_be_hidden()
+    sees(phone)
 
 
 _REFUSE = """navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', '%s'); };"""

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from yersin import settings
 from yersin.calls import signals
 from yersin.calls.ice import IceServers
 from yersin.calls.quality import Event, seconds_by_rung
@@ -28,6 +29,30 @@ def test_turn_credentials_expire_and_are_what_coturn_computes() -> None:
     name = f"{int(NOW.timestamp()) + 600}:seat-1"
     password = base64.b64encode(hmac.new(b"north", name.encode(), hashlib.sha1).digest()).decode()
     assert offered == [{"urls": ["turn:turn.example.vn:3478"], "username": name, "credential": password}]
+
+
+def test_an_operator_names_servers_and_secret() -> None:
+    read = settings.read({
+        "YERSIN_STUN": "stun:relay.example.vn:3478",
+        "YERSIN_TURN": "turn:relay.example.vn:3478?transport=udp turns:relay.example.vn:443?transport=tcp",
+        "YERSIN_TURN_SECRET": "north",
+    })  # fmt: skip
+    assert read.stun == ("stun:relay.example.vn:3478",)
+    assert read.turn == ("turn:relay.example.vn:3478?transport=udp", "turns:relay.example.vn:443?transport=tcp")
+    assert read.turn_secret == "north"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"YERSIN_TURN": "turn:relay.example.vn"}, "YERSIN_TURN_SECRET"),
+        ({"YERSIN_TURN": "relay.example.vn", "YERSIN_TURN_SECRET": "x"}, "turn:relay.example.vn:3478"),
+        ({"YERSIN_STUN": "turn:relay.example.vn"}, "YERSIN_STUN"),
+    ],
+)
+def test_what_cannot_be_used_as_a_relay_is_refused_at_the_start(given: dict[str, str], told: str) -> None:
+    with pytest.raises(settings.BadSettingError, match=told):
+        settings.read(given)
 
 
 def test_a_signal_is_read_with_its_candidate() -> None:

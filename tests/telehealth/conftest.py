@@ -10,10 +10,14 @@ from itertools import count
 from typing import Any
 
 import pytest
-from tests.telehealth.browserless import Answer, Browser, signed_in
+from tests.journeys.conftest import chromium, signed_in
+from tests.telehealth.browserless import Answer, Browser
+from tests.telehealth.browserless import signed_in as quietly
 
 from yersin.app.demo.cast import demo_people
 
+#: fixtures of the journeys that serve here too
+__all__ = ["chromium", "signed_in"]
 CARDIOLOGY = "394579002"
 CAST = {member.login: member for member in demo_people()}
 _taken = count()
@@ -64,7 +68,7 @@ def api(place: tuple[str, str]) -> Api:
 
 @pytest.fixture
 def browser(place: tuple[str, str]) -> Callable[[str], Browser]:
-    return lambda account: signed_in(place[0], account)
+    return lambda account: quietly(place[0], account)
 
 
 @pytest.fixture

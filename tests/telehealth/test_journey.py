@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from tests.telehealth.browserless import Browser
 from tests.telehealth.conftest import CAST, WISH, accepted, asked, minutes_of
 
 
@@ -76,18 +80,78 @@ def test_the_same_form_sent_twice_makes_one_request(browser, patient):
     assert answers[0].headers["location"] == answers[1].headers["location"]
 
 
+def _signed_once(answers, path, api):
+    """Whoever pressed twice is brought to the signed request each time, and there is one of everything."""
+    assert [(a.status, a.headers.get("location")) for a in answers] == [(303, path)] * len(answers), [
+        a.words[:300] for a in answers if a.status != 303
+    ]
+    focus = api.get(f"Task/{path.rpartition('/')[2]}")["focus"]["reference"]
+    assert len(api.found(f"DocumentReference?related={focus}")) == 1
+    assert len(api.found(f"Task?focus={focus}")) == 2
+    meeting = api.found(f"Encounter?based-on={focus}")[0]
+    assert [c["status"] for c in api.found(f"Composition?encounter=Encounter/{meeting['id']}")] == ["final"]
+
+
+def _at_once(*acts):
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [future.result() for future in [pool.submit(act) for act in acts]]
+
+
 def test_signing_twice_signs_once(browser, patient, api):
     path = asked(browser("tram"), patient)
     specialist = browser("chuyengia")
     accepted(specialist, path)
     specialist.get(f"{path}/minutes")
     form = minutes_of("sign", "Có.", "Không.")
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: specialist.post(f"{path}/minutes", form, follow=False), range(2)))
-    assert all(a.status in {303, 409} for a in answers), [(a.status, a.words[:300]) for a in answers]
+    answers = _at_once(*[lambda: specialist.post(f"{path}/minutes", form, follow=False)] * 3)
+    later = specialist.post(f"{path}/minutes", form, follow=False)
+    _signed_once([*answers, later], path, api)
+
+
+def test_signing_while_the_draft_is_being_saved_signs_what_was_to_be_signed(browser, patient, api):
+    path = asked(browser("tram"), patient)
+    specialist = browser("chuyengia")
+    accepted(specialist, path)
+    specialist.get(f"{path}/minutes")
+
+    def send(step, words):
+        return specialist.post(f"{path}/minutes", minutes_of(step, words, "Không."), follow=False)
+
+    *_saves, signed = _at_once(
+        lambda: send("save", "Nháp một."), lambda: send("save", "Nháp hai."), lambda: send("sign", "Có.")
+    )
+    _signed_once([signed], path, api)
+    task = api.get(f"Task/{path.rpartition('/')[2]}")
+    assert "Có." in [o["valueString"] for o in task["output"] if o["type"]["coding"][0]["code"] == "conclusion"]
+
+
+def test_countersigning_twice_signs_once(browser, patient, api):
+    station, specialist = browser("tram"), browser("chuyengia")
+    path = asked(station, patient)
+    accepted(specialist, path)
+    specialist.get(f"{path}/minutes")
+    specialist.post(f"{path}/minutes", minutes_of("sign", "Có.", "Không."))
+    station.get(path)
+    answers = _at_once(*[lambda: station.post(f"{path}/countersign", {}, follow=False)] * 2)
+    assert [a.status for a in answers] == [303, 303]
     focus = api.get(f"Task/{path.rpartition('/')[2]}")["focus"]["reference"]
-    assert len(api.found(f"DocumentReference?related={focus}")) == 1
-    assert len(api.found(f"Task?focus={focus}")) == 2
+    assert len(api.found(f"DocumentReference?related={focus}")) == 2
+
+
+def test_signing_in_two_processes_at_once_signs_once(request, browser, patient, api):
+    """Two workers share nothing but the database and the folder of the authority."""
+    if os.environ.get("YERSIN_TEST_SERVER"):
+        pytest.skip("a second process is started beside the house of the tests only")
+    house, serve = request.getfixturevalue("house"), request.getfixturevalue("serve")
+    path = asked(browser("tram"), patient)
+    here = browser("chuyengia")
+    accepted(here, path)
+    here.get(f"{path}/minutes")
+    with closing(serve(house.database_url)) as second:
+        there = Browser(second.base_url, dict(here.cookies), here.token, here.key)
+        form = minutes_of("sign", "Có.", "Không.")
+        answers = _at_once(*[lambda b=b: b.post(f"{path}/minutes", form, follow=False) for b in (here, there)])
+    _signed_once(answers, path, api)
 
 
 def test_a_form_without_consent_is_refused_and_keeps_what_was_typed(browser, patient):

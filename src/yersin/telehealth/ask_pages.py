@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from msgspec import Meta
 
 from yersin.guard.access import Access
@@ -77,7 +78,7 @@ class Ask:
 
 
 @get("/telehealth/ask/{patient:str}", opt={"permission": PERMISSION})
-async def show(request: AnyRequest, patient: str) -> Response[bytes]:
+async def show(request: AnyRequest, patient: FromPath[str]) -> Response[bytes]:
     """The empty form."""
     start: dict[str, Any] = {
         "mode": "INTER_FACILITY_SUPPORT",
@@ -90,7 +91,7 @@ async def show(request: AnyRequest, patient: str) -> Response[bytes]:
 
 
 @post("/telehealth/ask/{patient:str}/questions", opt={"permission": PERMISSION}, status_code=200)
-async def questions(request: AnyRequest, patient: str) -> Response[bytes]:
+async def questions(request: AnyRequest, patient: FromPath[str]) -> Response[bytes]:
     """Add, remove or move a question: the list alone for a script, the whole form without one."""
     form = await request.form()
     listed = changed([str(q) for q in form.getall("question", [])], str(form.get("change", "")))
@@ -119,7 +120,7 @@ def changed(listed: Sequence[str], change: str) -> list[str]:
 
 
 @post("/telehealth/ask/{patient:str}", opt={"permission": PERMISSION}, status_code=200)
-async def send(request: AnyRequest, patient: str) -> Response[Any]:
+async def send(request: AnyRequest, patient: FromPath[str]) -> Response[Any]:
     """Look at it once more (step `look`), go back to it (`back`), or send it (`send`)."""
     access = access_of(request)
     bound = await forms.read(request, Ask)

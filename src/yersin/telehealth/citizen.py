@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from yersin.guard.access import Access
 from yersin.search.page import Query
 from yersin.web.shell import AnyRequest
 
-from . import consultations
+from . import answering, consultations, minutes
 from .codes import ACTIVITY
 from .consultations import Consultation
+from .documents import addenda
+from .documents.addenda import Addition
 from .reading import access_of, content, moment
 
 
@@ -22,6 +25,7 @@ class Told:
     it: Consultation
     when: datetime | None
     answers: list[tuple[str, str]]
+    additions: list[Addition]
 
     def words(self, kind: str) -> str:
         """Words of an output."""
@@ -46,9 +50,11 @@ async def conclusions(request: AnyRequest, chart: Any) -> list[Told]:
     found = await access.search(query)
     requests = {f"ServiceRequest/{v.id}": v for v in found.included}
     listed = [(v, requests.get(content(v).get("focus", {}).get("reference", ""))) for v in found.versions]
-    return [told for task, about in listed if about and (told := _told(consultations.joined(task, about))).answers]
+    every = [await _told(access, consultations.joined(task, about)) for task, about in listed if about]
+    return [told for told in every if told.answers]
 
 
-def _told(it: Consultation) -> Told:
+async def _told(access: Access, it: Consultation) -> Told:
     answers = [(o["type"].get("text", ""), o["valueString"]) for o in it.output("conclusion")]
-    return Told(it=it, when=moment(it.task.get("lastModified")), answers=answers)
+    added = await addenda.shown(access, it, await minutes.found(access, await answering.meeting_of(access, it)))
+    return Told(it=it, when=moment(it.task.get("lastModified")), answers=answers, additions=added)

@@ -12,6 +12,7 @@ from yersin.calls.seats import Participant
 from yersin.fhir.problem import Problem
 from yersin.guard.access import Access
 from yersin.telehealth.calling.door import AnyConnection, Beside
+from yersin.web.language import gettext as _
 from yersin.web.shell import AnyRequest
 
 from . import consultations, people
@@ -82,10 +83,12 @@ async def beside(request: AnyRequest, it: Consultation, side: str) -> Beside:
 
     access: Access = request.scope["state"]["access"]
     person = await people.person(access, it.patient, (await now(access)).date())
-    banner, chart = await beside_call(request, it, person, side)
+    banner, panel, writes = await beside_call(request, it, person, side)
     return Beside(
         banner=Markup(banner),  # noqa: S704 - rendered by our own templates, which escape
-        chart=Markup(chart),  # noqa: S704 - as above
+        record=person.chart if side != "stranger" else "",
+        panel=Markup(panel),  # noqa: S704 - as above
+        panel_title=_("Minutes") if writes else _("Questions"),
         home=f"/telehealth/requests/{it.id}",
         styles=("telehealth/room",),
     )

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from yersin import settings
+from yersin.calls.ice import IceServers
 from yersin.calls.recordings import Recordings, Sealer
 from yersin.calls.room_bus import RoomBus
 from yersin.calls.rooms import Rooms
@@ -23,7 +25,10 @@ async def living(kept: dict[str, Any], ground: Ground, folder: Path) -> AsyncIte
     keys = ground.keys
     rooms = Rooms(database=ground.database, bus=RoomBus(ground.database))
     sealer = Sealer(seal=lambda plain: keys.seal("blobs", plain), open=lambda sealed: keys.open("blobs", sealed))
-    kept["pen"] = AuthorityPen(ground, folder / "authority")
-    kept["calling"] = Calling(rooms=rooms, recordings=Recordings(rooms=rooms, sealer=sealer), door=RequestDoor(rooms))
+    kept["pen"] = kept["authority"] = AuthorityPen(ground, folder / "authority")
+    chosen = settings.read()
+    ice = IceServers(stun=chosen.stun, turn=chosen.turn, secret=chosen.turn_secret)
+    recordings = Recordings(rooms=rooms, sealer=sealer)
+    kept["calling"] = Calling(rooms=rooms, recordings=recordings, door=RequestDoor(rooms), ice=ice)
     async with rooms.bus.running():
         yield

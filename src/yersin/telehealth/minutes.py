@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 from yersin.guard.access import Access
 
@@ -131,6 +132,11 @@ def is_addendum(document: JSON) -> bool:
 def minutes_among(documents: list[JSON]) -> JSON | None:
     """The minutes themselves."""
     return next((d for d in documents if not is_addendum(d)), None)
+
+
+def id_for(meeting: JSON) -> str:
+    """Id of the minutes of a meeting that have none yet: always the same, so that two who begin them make one."""
+    return str(uuid5(NAMESPACE_URL, f"urn:yersin:minutes:{meeting['id']}"))
 
 
 def minutes_id(it: Consultation) -> str:

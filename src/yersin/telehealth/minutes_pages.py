@@ -7,12 +7,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from msgspec import Meta
 
 from yersin.fhir.problem import problem
 from yersin.guard.access import Access
-from yersin.guard.writing import Change, Create, Update
-from yersin.store.identity import new_id
+from yersin.guard.writing import Update
 from yersin.web import forms
 from yersin.web.forms import Bound
 from yersin.web.language import N_
@@ -24,6 +24,7 @@ from .answering import Answering
 from .ask_pages import diagnosis
 from .codes import JSON
 from .consultations import Consultation
+from .documents.addenda import Addenda
 from .minutes import Draft
 from .reading import access_of, moment, now, typed
 from .request_pages import show_again
@@ -95,11 +96,6 @@ def pen_of(request: AnyRequest) -> Pen:
     return pen
 
 
-def base_of(request: AnyRequest) -> str:
-    """Address people reach this server at."""
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
 async def context_of(access: Access, task: str) -> tuple[Answering, Consultation, JSON, JSON | None]:
     """The request, its meeting and its minutes so far. Raises Problem while nobody has accepted."""
     mine = Answering(access, await post_of(access))
@@ -111,7 +107,7 @@ async def context_of(access: Access, task: str) -> tuple[Answering, Consultation
 
 
 @get("/telehealth/requests/{task:str}/minutes", opt={"permission": ANSWER})
-async def show(request: AnyRequest, task: str) -> Response[bytes]:
+async def show(request: AnyRequest, task: FromPath[str]) -> Response[bytes]:
     """The form, with what was saved before."""
     access = access_of(request)
     mine, it, meeting, before = await context_of(access, task)
@@ -167,17 +163,17 @@ def _answers(it: Consultation, conclusions: list[str], missing: frozenset[int]) 
 
 
 @post("/telehealth/requests/{task:str}/minutes", opt={"permission": SIGN}, status_code=200)
-async def write(request: AnyRequest, task: str) -> Response[Any]:
+async def write(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Save the draft, or sign (`step`). A draft may lack anything; what is signed answers every question."""
     access = access_of(request)
     mine, it, meeting, before = await context_of(access, task)
+    form = await request.form()
+    sign = form.get("step") == "sign"
     answer = rules.decide("conclude", mine.look(it))
     if isinstance(answer, Refusal):
-        return await show_again(request, task, showing.refusal(answer))
+        return await _refused(request, it, answer, asked=sign)
     bound = await forms.read(request, Minutes)
-    form = await request.form()
     conclusions = [str(c).strip()[:_LONG] for c in form.getall("conclusion", [])]
-    sign = form.get("step") == "sign"
     missing = (
         frozenset(n for n in range(len(it.questions)) if not "".join(conclusions[n : n + 1])) if sign else frozenset()
     )
@@ -189,7 +185,7 @@ async def write(request: AnyRequest, task: str) -> Response[Any]:
         return await _form(request, it, bound, conclusions, missing=missing)
     draft = await _draft(access, bound.value, conclusions[: len(it.questions)])
     if sign:
-        signed = await Signing(mine, pen_of(request), base_of(request)).conclude(task, draft)
+        signed = await Signing(mine, pen_of(request)).conclude(task, draft)
         return await _answered(request, task, signed)
     await _save(mine, it, draft, meeting, before)
     if script:
@@ -218,29 +214,34 @@ async def _draft(access: Access, form: Minutes, conclusions: list[str]) -> Draft
 
 async def _save(mine: Answering, it: Consultation, draft: Draft, meeting: JSON, before: JSON | None) -> None:
     document = minutes.composition(it, draft, mine.post, meeting, await now(mine.access))
-    change: Change = Create(resource=typed(document), id=new_id())
-    if before:
-        change = Update(resource=typed({**document, "id": before["id"]}), expected=int(before["meta"]["versionId"]))
-    await mine.access.write([change])
+    key = before["id"] if before else minutes.id_for(meeting)
+    await mine.access.write([Update(resource=typed({**document, "id": key}))])
 
 
 async def _answered(request: AnyRequest, task: str, answer: answering.Answer) -> Response[Any]:
-    """Go back to the request. Who signed already, by a second click, sees the signed request and no complaint."""
-    if isinstance(answer, Refusal) and answer.why not in {"signed", "state"}:
-        return await show_again(request, task, showing.refusal(answer))
+    """Go back to the request, or say why it was not signed."""
+    if isinstance(answer, Refusal):
+        return await _refused(request, await consultations.load(access_of(request), task), answer, asked=True)
     return redirect(f"/telehealth/requests/{task}")
 
 
+async def _refused(request: AnyRequest, it: Consultation, refusal: Refusal, *, asked: bool) -> Response[Any]:
+    """Say why. Who asked for a signature that is made already, by a second press, sees what is signed and no complaint."""
+    if asked and it.status == "completed" and refusal.why in {"signed", "state"}:
+        return redirect(f"/telehealth/requests/{it.id}")
+    return await show_again(request, it.id, showing.refusal(refusal))
+
+
 @post("/telehealth/requests/{task:str}/countersign", opt={"permission": SIGN}, status_code=200)
-async def countersign(request: AnyRequest, task: str) -> Response[Any]:
+async def countersign(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Sign as the asking side."""
     access = access_of(request)
     mine = Answering(access, await post_of(access))
-    return await _answered(request, task, await Signing(mine, pen_of(request), base_of(request)).countersign(task))
+    return await _answered(request, task, await Signing(mine, pen_of(request)).countersign(task))
 
 
 @get("/telehealth/requests/{task:str}/minutes.pdf", opt={"permission": "chart.read"})
-async def pdf(request: AnyRequest, task: str) -> Response[bytes]:
+async def pdf(request: AnyRequest, task: FromPath[str]) -> Response[bytes]:
     """The signed minutes, for both sides and the patient."""
     access = access_of(request)
     document = await document_of(access, await consultations.load(access, task))
@@ -249,19 +250,19 @@ async def pdf(request: AnyRequest, task: str) -> Response[bytes]:
 
 
 @post("/telehealth/requests/{task:str}/additions", opt={"permission": SIGN}, status_code=200)
-async def add(request: AnyRequest, task: str) -> Response[Any]:
+async def add(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Add to signed minutes."""
     bound = await forms.read(request, Addition)
     if bound.value is None:
         return await show_again(request, task, "", status=422, addition=bound)
     access = access_of(request)
     mine = Answering(access, await post_of(access))
-    await Signing(mine, pen_of(request), base_of(request)).add(task, bound.value.addition)
+    await Addenda(Signing(mine, pen_of(request))).add(task, bound.value.addition)
     return redirect(f"/telehealth/requests/{task}")
 
 
 @post("/telehealth/requests/{task:str}/done", opt={"permission": ASK}, status_code=200)
-async def done(request: AnyRequest, task: str) -> Response[Any]:
+async def done(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Record what was done."""
     bound = await forms.read(request, Done)
     if bound.value is None:
@@ -272,7 +273,7 @@ async def done(request: AnyRequest, task: str) -> Response[Any]:
 
 
 @post("/telehealth/requests/{task:str}/outcome", opt={"permission": ASK}, status_code=200)
-async def outcome(request: AnyRequest, task: str) -> Response[Any]:
+async def outcome(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Record whether the advice was followed and how the patient is."""
     bound = await forms.read(request, Outcome)
     value = bound.value
@@ -302,8 +303,8 @@ async def _loop(request: AnyRequest, task: str) -> tuple[Access, JSON]:
     return access, loop
 
 
-async def beside_call(request: AnyRequest, it: Consultation, person: people.Person, side: str) -> tuple[str, str]:
-    """Banner and panel beside the video: the questions for both sides, the minutes for the one who writes them."""
+async def beside_call(request: AnyRequest, it: Consultation, person: people.Person, side: str) -> tuple[str, str, bool]:
+    """Banner and panel beside the video, and whether the panel is the minutes: only one writes them, others see the questions."""
     access = access_of(request)
     context: dict[str, Any] = {"it": it, "person": person, "side": side, "bound": None, "answers": []}
     mine = Answering(access, await post_of(access))
@@ -312,7 +313,7 @@ async def beside_call(request: AnyRequest, it: Consultation, person: people.Pers
         bound, conclusions = await _begun(access, it, meeting, before)
         context |= {"bound": bound, "answers": _answers(it, conclusions, frozenset())}
     banner, panel = (fragment(request, "telehealth/beside.html", block, **context) for block in ("banner", "panel"))
-    return banner.content.decode(), panel.content.decode()
+    return banner.content.decode(), panel.content.decode(), context["bound"] is not None
 
 
 HANDLERS: list[Any] = [show, write, countersign, pdf, add, done, outcome]

@@ -25,39 +25,42 @@ _REASONS = {CONSULTED: "Kết luận hội chẩn từ xa"}
 
 
 class AuthorityPen:
-    """Signs for people of this installation. The authority is founded at the first signature."""
+    """Signs for people of this installation. The authority is founded when it is first asked for anything."""
 
     def __init__(self, ground: Ground, folder: Path) -> None:
-        self._ground = ground
+        self.ground = ground
         self._folder = folder
         self._founding = asyncio.Lock()
         self._authority: TestAuthority | None = None
 
-    async def sign(self, pdf: bytes, field: str, signatory: Signatory) -> bytes:
-        """Sign a field. Raises Problem: no certificate, field filled, not this side's turn."""
-        authority = await self._founded()
+    async def sign(self, pdf: bytes, field: str, signatory: Signatory, reason: str = "") -> bytes:
+        """Sign a field, for the reason given or the customary one. Raises Problem: no certificate, field filled, not this side's turn."""
+        authority = await self.authority()
         serial = await self._serial(authority, signatory)
-        wording = Wording(reason=_REASONS.get(field, "Xác nhận của bên đề nghị"), location=signatory.organization)
+        words = reason or _REASONS.get(field, "Xác nhận của bên đề nghị")
+        wording = Wording(reason=words, location=signatory.organization)
         signer = await asyncio.to_thread(authority.signer, serial)
         at = datetime.now(UTC)
         return await asyncio.to_thread(sign, pdf, signer, field=field, wording=wording, at=at)
 
-    async def _founded(self) -> TestAuthority:
+    async def authority(self) -> TestAuthority:
+        """Return the authority of this installation, founding it when there is none."""
         async with self._founding:
             if self._authority is None:
                 self._authority = await asyncio.to_thread(self._found)
             return self._authority
 
     def _found(self) -> TestAuthority:
-        keys = self._ground.keys
+        keys = self.ground.keys
         return TestAuthority(
             FolderStore(self._folder),
             wrap=lambda plain: keys.seal("signers", plain),
             unwrap=lambda sealed: keys.open("signers", sealed),
+            address=self.ground.indexer.base.removesuffix("/fhir"),
         )
 
     async def _serial(self, authority: TestAuthority, signatory: Signatory) -> int:
-        database = self._ground.database
+        database = self.ground.database
         find = "SELECT serial FROM telehealth_signer WHERE person = $1::text::uuid"
         found = await database.fetchval(find, signatory.person)
         if found is None:

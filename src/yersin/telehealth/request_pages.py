@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from msgspec import Meta
 
 from yersin.guard.access import Access
@@ -21,6 +22,7 @@ from . import answering, consultations, law, minutes, outcomes, people, rules, s
 from .answering import Answering
 from .codes import JSON, MESSAGE, code_of, id_of
 from .consultations import Consultation
+from .documents import addenda
 from .reading import access_of, find, moment, now
 from .rules import Refusal
 from .staff import Post, post_of
@@ -76,7 +78,7 @@ class Seen:
 
 
 @get("/telehealth/requests/{task:str}", opt={"permission": ASK})
-async def show(request: AnyRequest, task: str) -> Response[bytes]:
+async def show(request: AnyRequest, task: FromPath[str]) -> Response[bytes]:
     """The request. A hub that opens it marks it as seen."""
     access = access_of(request)
     who = await post_of(access)
@@ -85,7 +87,7 @@ async def show(request: AnyRequest, task: str) -> Response[bytes]:
 
 
 @get("/telehealth/requests/{task:str}/live", opt={"permission": ASK})
-async def live(request: AnyRequest, task: str) -> Response[bytes]:
+async def live(request: AnyRequest, task: FromPath[str]) -> Response[bytes]:
     """State and messages, asked for every ten seconds."""
     seen = await _seen(access_of(request), task)
     return fragment(
@@ -161,7 +163,7 @@ async def _page(request: AnyRequest, task: str, *, status: int = 200, **more: An
         outcome=outcomes.words(seen.follow_up),
         answers={o["type"].get("text", ""): o["valueString"] for o in seen.it.output("conclusion")},
         choices={"followed": showing.words(outcomes.FOLLOWED), "patient": showing.words(outcomes.PATIENT)},
-        additions=[minutes.words_of(d) for d in seen.papers if minutes.is_addendum(d)],
+        additions=await addenda.shown(access, seen.it, seen.papers, seen.side),
         **_words(seen.it),
         **(context | more),
     )
@@ -191,13 +193,13 @@ async def _mine(request: AnyRequest) -> Answering:
 
 
 @post("/telehealth/requests/{task:str}/accept", opt={"permission": ANSWER}, status_code=200)
-async def accept(request: AnyRequest, task: str) -> Response[Any]:
+async def accept(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Accept; of two who do so at once one gets it, the other is told who has it."""
     return await _answered(request, task, (await _mine(request)).accept(task))
 
 
 @post("/telehealth/requests/{task:str}/begin", opt={"permission": ANSWER}, status_code=200)
-async def begin(request: AnyRequest, task: str) -> Response[Any]:
+async def begin(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Begin the meeting and go to its waiting room."""
     mine = await _mine(request)
     answer = await mine.begin(task)
@@ -212,13 +214,13 @@ def meeting_id(it: Consultation) -> str:
 
 
 @post("/telehealth/requests/{task:str}/ask-back", opt={"permission": ANSWER}, status_code=200)
-async def ask_back(request: AnyRequest, task: str) -> Response[Any]:
+async def ask_back(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Ask the station something in writing."""
     return await _worded(request, task, "ask_back")
 
 
 @post("/telehealth/requests/{task:str}/reply", opt={"permission": ASK}, status_code=200)
-async def reply(request: AnyRequest, task: str) -> Response[Any]:
+async def reply(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Answer what the hub asked."""
     return await _worded(request, task, "reply")
 
@@ -231,7 +233,7 @@ async def _worded(request: AnyRequest, task: str, move: str) -> Response[Any]:
 
 
 @post("/telehealth/requests/{task:str}/decline", opt={"permission": ANSWER}, status_code=200)
-async def decline(request: AnyRequest, task: str) -> Response[Any]:
+async def decline(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Decline with a reason. The request is no longer open to this hub afterwards."""
     bound: Bound[Reason] = await forms.read(request, Reason)
     if bound.value is None:
@@ -243,7 +245,7 @@ async def decline(request: AnyRequest, task: str) -> Response[Any]:
 
 
 @post("/telehealth/requests/{task:str}/cancel", opt={"permission": ASK}, status_code=200)
-async def cancel(request: AnyRequest, task: str) -> Response[Any]:
+async def cancel(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Withdraw the request."""
     bound: Bound[Reason] = await forms.read(request, Reason)
     if bound.value is None:
@@ -252,13 +254,13 @@ async def cancel(request: AnyRequest, task: str) -> Response[Any]:
 
 
 @post("/telehealth/requests/{task:str}/again", opt={"permission": ASK}, status_code=200)
-async def again(request: AnyRequest, task: str) -> Response[Any]:
+async def again(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Ask once more after nobody took it."""
     return await _answered(request, task, (await _mine(request)).again(task))
 
 
 @post("/telehealth/requests/{task:str}/propose", opt={"permission": ASK}, status_code=200)
-async def propose(request: AnyRequest, task: str) -> Response[Any]:
+async def propose(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Propose a time to the other side."""
     bound: Bound[Proposal] = await forms.read(request, Proposal)
     access = access_of(request)
@@ -272,7 +274,7 @@ async def propose(request: AnyRequest, task: str) -> Response[Any]:
 
 
 @post("/telehealth/requests/{task:str}/agree", opt={"permission": ASK}, status_code=200)
-async def agree(request: AnyRequest, task: str) -> Response[Any]:
+async def agree(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Agree to the time that the other side proposed."""
     mine = await _mine(request)
     proposed = await answering.proposals(mine.access, task)
@@ -283,7 +285,7 @@ async def agree(request: AnyRequest, task: str) -> Response[Any]:
 
 
 @post("/telehealth/requests/{task:str}/hand-over", opt={"permission": ANSWER}, status_code=200)
-async def hand_over(request: AnyRequest, task: str) -> Response[Any]:
+async def hand_over(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
     """Hand over to a colleague of the same pool."""
     bound: Bound[Hand] = await forms.read(request, Hand)
     mine = await _mine(request)

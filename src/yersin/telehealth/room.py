@@ -13,7 +13,8 @@ from yersin.web.language import N_
 from yersin.web.menu import MenuItem, PaletteEntry
 from yersin.web.shell import AnyRequest
 
-from . import ask_pages, calling, citizen, falling, minutes_pages, pens, queue_pages, request_pages
+from . import ask_pages, calling, citizen, falling, home, minutes_pages, pens, queue_pages, request_pages
+from .documents import addenda_pages, verify_pages
 from .living import living
 
 ONCE = """
@@ -31,7 +32,8 @@ def _patient(_request: AnyRequest, chart: Any) -> dict[str, str]:
 ROOM = Room(
     name="telehealth",
     folder=Path(__file__).parent,
-    pages=(*ask_pages.HANDLERS, *queue_pages.HANDLERS, *request_pages.HANDLERS, *minutes_pages.HANDLERS, *calling.HANDLERS),
+    pages=(*ask_pages.HANDLERS, *queue_pages.HANDLERS, *request_pages.HANDLERS, *minutes_pages.HANDLERS, *calling.HANDLERS,
+           *verify_pages.HANDLERS, *addenda_pages.HANDLERS),
     menu=(
         MenuItem(label=N_("Requests for consultation"), href="/telehealth/queue", icon="inbox", permission="telehealth.answer",
                  group=N_("Telehealth"), go="q"),
@@ -44,6 +46,8 @@ ROOM = Room(
     ),
     slots=(
         Slot(place="chart.actions", template="telehealth/ask_action.html", permission="telehealth.ask", gather=_patient, order=20),
+        Slot(place="home.cards", template="telehealth/home_answer.html", permission="telehealth.answer", gather=home.to_answer, order=10),
+        Slot(place="home.cards", template="telehealth/home_asked.html", permission="telehealth.ask", gather=home.asked, order=20),
         Slot(place="my-record.panels", template="telehealth/my_conclusions.html", gather=citizen.conclusions, order=30),
     ),
     tasks=(falling.task,),

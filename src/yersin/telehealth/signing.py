@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
-from yersin.fhir.problem import problem
+from yersin.db import DatabaseFailure
+from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
 from yersin.guard.writing import Change, Create, Update
 from yersin.store.identity import new_id
@@ -29,11 +31,17 @@ from .reading import content, now, typed
 from .rules import Moved, Refusal
 
 CONSULTED, REQUESTING = "consulted", "requesting"
+#: system of the code that is printed on a document; every revision of one document carries the same
+DOCUMENT_CODE: Final = "urn:yersin:document-code"
 _PURPOSE: Final = "urn:iso-astm:E1762-95:2013"
-_AUTHOR, _VERIFIER = (
+AUTHOR, VERIFIER = (
     ("1.2.840.10065.1.12.1.1", "Author's Signature"),
     ("1.2.840.10065.1.12.1.5", "Verification Signature"),
 )
+
+
+#: requests that somebody is signing now in this process: two presses of a key take turns, and the second finds it signed
+_TURNS: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,7 @@ class Signatory:
 class Pen(Protocol):
     """Signs a field of a PDF with the key of a person. The application holds the real one as `app.state.pen`."""
 
-    async def sign(self, pdf: bytes, field: str, signatory: Signatory) -> bytes:
+    async def sign(self, pdf: bytes, field: str, signatory: Signatory, reason: str = "") -> bytes:
         """Return the PDF with the field signed; what was signed before stays valid. Raises Problem."""
         ...
 
@@ -61,7 +69,6 @@ class Signing:
 
     answering: Answering
     pen: Pen
-    base: str
 
     @property
     def access(self) -> Access:
@@ -81,6 +88,20 @@ class Signing:
 
     async def conclude(self, task_id: str, draft: Draft) -> Answer:
         """Sign as the specialist: minutes final, answers on the request, the hub's access given its end."""
+        return await self._once(task_id, "conclude", lambda: self._conclude(task_id, draft))
+
+    async def _once(self, task_id: str, move: str, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Make a signature alone in this process. What fails since another process made it meanwhile counts as made."""
+        async with _TURNS.setdefault(task_id, asyncio.Lock()):
+            try:
+                return await work()
+            except (Problem, DatabaseFailure):
+                answer = rules.decide(move, self.answering.look(await consultations.load(self.access, task_id)))
+                if isinstance(answer, Refusal):
+                    return answer
+                raise
+
+    async def _conclude(self, task_id: str, draft: Draft) -> Answer:
         it = await consultations.load(self.access, task_id)
         refused = rules.decide("conclude", self.answering.look(it))
         meeting = await answering.meeting_of(self.access, it)
@@ -90,12 +111,13 @@ class Signing:
         at = await now(self.access)
         from . import papers  # noqa: PLC0415 - typesetting loads fonts and a compiler; a server that never signs needs neither
 
-        data = await papers.gather(self.access, it, draft, at, self.base)
+        data = await papers.gather(self.access, it, draft, at)
         pdf = await asyncio.to_thread(papers.typeset, data)
         signed = await self.pen.sign(pdf, CONSULTED, await self.signatory())
         made = _Made(
-            minutes=UUID(before["id"]) if before else new_id(), document=new_id(), before=before, meeting=meeting, at=at
-        )
+            minutes=before["id"] if before else minutes.id_for(meeting), document=new_id(), meeting=meeting, at=at,
+            code=data.verification_code,
+        )  # fmt: skip
 
         def edit(it: Consultation, _: Moved) -> Sequence[Change]:
             return self._concluded(it, draft, made, signed)
@@ -113,18 +135,22 @@ class Signing:
                  "attester": [{"mode": "professional", "time": at.isoformat(), "party": post.ref}]}  # fmt: skip
         period = document["event"][0]["period"]
         it.task["executionPeriod"] = {"start": period["start"], "end": at.isoformat()}
-        paper = self._document(it, str(made.minutes), made.meeting, pdf, at)
+        paper = self.document(it, made.minutes, made.meeting, pdf, at)
+        paper["identifier"] = [{"system": DOCUMENT_CODE, "value": made.code}]
         targets = [f"Composition/{made.minutes}", f"DocumentReference/{made.document}"]
         return [
             made.keep(final),
             Update(resource=typed({**made.meeting, "status": "finished", "period": period})),
             Create(resource=typed(paper), id=made.document),
-            Create(resource=typed(self._provenance(it, targets, at, _AUTHOR)), id=new_id()),
+            Create(resource=typed(self.provenance(it, targets, at, AUTHOR)), id=new_id()),
             outcomes.asked(it, at),
         ]
 
     async def countersign(self, task_id: str) -> Answer:
         """Sign as the asking side, in the document the specialist signed."""
+        return await self._once(task_id, "countersign", lambda: self._countersign(task_id))
+
+    async def _countersign(self, task_id: str) -> Answer:
         it = await consultations.load(self.access, task_id)
         refused = rules.decide("countersign", self.answering.look(it))
         if isinstance(refused, Refusal):
@@ -138,15 +164,17 @@ class Signing:
         def edit(it: Consultation, _: Moved) -> Sequence[Change]:
             it.task["lastModified"] = at.isoformat()
             it.task["output"].append(output("document", valueReference=ref("DocumentReference", str(key))))
-            document = self._document(it, minutes.minutes_id(it), meeting or {}, signed, at)
+            document = self.document(it, minutes.minutes_id(it), meeting or {}, signed, at)
+            document["identifier"] = first.get("identifier")
             document["relatesTo"] = [{"code": "signs", "target": ref("DocumentReference", first["id"])}]
             targets = [f"Composition/{minutes.minutes_id(it)}", f"DocumentReference/{key}"]
-            provenance = self._provenance(it, targets, at, _VERIFIER)
+            provenance = self.provenance(it, targets, at, VERIFIER)
             return [Create(resource=typed(document), id=key), Create(resource=typed(provenance), id=new_id())]
 
         return await consultations.change(self.access, task_id, "countersign", self.answering.look, edit)
 
-    def _document(self, it: Consultation, composition: str, meeting: JSON, pdf: bytes, at: datetime) -> JSON:
+    def document(self, it: Consultation, composition: str, meeting: JSON, pdf: bytes, at: datetime) -> JSON:
+        """Build the DocumentReference of a signed PDF."""
         return {
             "resourceType": "DocumentReference", "meta": SIGNED, "status": "current", "docStatus": "final",
             "type": minutes.TYPE, "subject": it.task["for"], "date": at.isoformat(), "author": [self.answering.post.ref],
@@ -159,7 +187,8 @@ class Signing:
                         "related": [ref("Composition", composition), it.task["focus"]]},
         }  # fmt: skip
 
-    def _provenance(self, it: Consultation, targets: list[str], at: datetime, purpose: tuple[str, str]) -> JSON:
+    def provenance(self, it: Consultation, targets: list[str], at: datetime, purpose: tuple[str, str]) -> JSON:
+        """Build the Provenance of a signature: who signed what for whom."""
         post = self.answering.post
         code, display = purpose
         return {
@@ -171,42 +200,25 @@ class Signing:
             }],
         }  # fmt: skip
 
-    async def add(self, task_id: str, text: str) -> JSON:
-        """Add to signed minutes, as a document of its own. Raises Problem when there is nothing signed to add to."""
-        it = await consultations.load(self.access, task_id)
-        documents = await minutes.found(self.access, await answering.meeting_of(self.access, it))
-        signed = minutes.minutes_among(documents)
-        if signed is None or signed["status"] != "final":
-            raise problem("business-rule", "There are no signed minutes to add to.", status=409)
-        made, key, at = new_id(), new_id(), await now(self.access)
-        addendum = minutes.addendum(signed, text, self.answering.post, at)
-        provenance = self._provenance(it, [f"Composition/{made}"], at, _AUTHOR)
-        provenance.pop("signature")
-        await self.access.write([Create(resource=typed(addendum), id=made), Create(resource=typed(provenance), id=key)])
-        return addendum
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
     """Ids and moment that a signature writes under, fixed before the first try."""
 
-    minutes: UUID
+    minutes: str
     document: UUID
-    before: JSON | None
     meeting: JSON
     at: datetime
+    code: str
 
     @property
     def outputs(self) -> list[JSON]:
-        minutes_ref, document_ref = ref("Composition", str(self.minutes)), ref("DocumentReference", str(self.document))
+        minutes_ref, document_ref = ref("Composition", self.minutes), ref("DocumentReference", str(self.document))
         return [output("minutes", valueReference=minutes_ref), output("document", valueReference=document_ref)]
 
     def keep(self, document: JSON) -> Change:
-        """Make the Composition final: the draft becomes it, or it comes into being."""
-        if self.before is None:
-            return Create(resource=typed(document), id=self.minutes)
-        version = int(self.before["meta"]["versionId"])
-        return Update(resource=typed({**document, "id": str(self.minutes)}), expected=version)
+        """Make the Composition final, whatever draft of it was saved meanwhile: the form that is signed says it all."""
+        return Update(resource=typed({**document, "id": self.minutes}))
 
 
 def _outputs(it: Consultation, draft: Draft) -> list[JSON]:

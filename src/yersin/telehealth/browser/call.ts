@@ -9,6 +9,7 @@ import { Layout } from "./calling/layout";
 import { Lobby } from "./calling/lobby";
 import { Mesh } from "./calling/mesh";
 import { People } from "./calling/people";
+import { RecordFrame } from "./calling/record";
 import { Recorder } from "./calling/recorder";
 import { Recording } from "./calling/recording";
 import { Stage } from "./calling/stage";
@@ -25,6 +26,7 @@ class CallPage {
   private readonly stage = new Stage(this.mesh, this.devices);
   private readonly layout = new Layout();
   private readonly people = new People(this.wire);
+  private readonly record = new RecordFrame();
   private readonly chat = new Chat(this.wire, () => this.layout.shows("chat"), (unread) => this.layout.count("chat", unread));
   private readonly recorder = new Recorder(this.url, this.stage, this.mesh, this.devices);
   private readonly recording = new Recording(this.wire, this.recorder);
@@ -41,6 +43,7 @@ class CallPage {
     this.wire.on("over", ({ why }) => this.end(why));
     this.wire.on("closed", ({ code }) => this.closed(code));
     this.layout.onChosen("chat", () => this.chat.read());
+    this.layout.onChosen("record", () => this.record.open());
     find("[data-enter]").addEventListener("click", () => this.enter());
     for (const back of document.querySelectorAll("[data-back]")) back.addEventListener("click", () => this.leaveWaiting());
     find("[data-rejoin]").addEventListener("click", () => location.reload());
@@ -104,7 +107,8 @@ class CallPage {
   }
 
   private tick(): void {
-    if (this.room?.inside && this.began) find("[data-timer]").textContent = minutes((performance.now() - this.began) / 1000);
+    if (!this.room?.inside || !this.began) return;
+    for (const timer of document.querySelectorAll("[data-timer]")) timer.textContent = minutes((performance.now() - this.began) / 1000);
   }
 
   private forget(): void {

@@ -24,13 +24,17 @@ SEAT_COOKIE = "call_seat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What stands around the video for a signed-in person: the patient's banner, the chart, and where to go afterwards."""
+    """What stands around the video for a signed-in person: banner, chart, questions or minutes, and where to go afterwards."""
 
     banner: Markup = field(default_factory=Markup)
-    chart: Markup = field(default_factory=Markup)
+    #: address of the patient's chart, shown in a frame with its own access and audit
+    record: str = ""
+    #: questions, or the minutes for who writes them, and what the tab is called
+    panel: Markup = field(default_factory=Markup)
+    panel_title: str = ""
     #: address after leaving: the request
     home: str = "/"
-    #: bundle entries the chart needs
+    #: bundle entries the panel needs
     modules: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
 

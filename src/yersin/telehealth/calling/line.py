@@ -18,6 +18,7 @@ from uuid import UUID
 import msgspec
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
+from litestar.params import FromPath
 
 from yersin.calls import seats, signals
 from yersin.calls.seats import Call, Outcome, Refusal, Seat
@@ -170,7 +171,7 @@ class Line:
 
 
 @websocket("/telehealth/calls/{call_id:uuid}/signals", opt={"public": True})
-async def signals_line(socket: AnySocket, call_id: UUID) -> None:
+async def signals_line(socket: AnySocket, call_id: FromPath[UUID]) -> None:
     """Take a page's connection, seat it, and serve it until it goes."""
     await socket.accept()
     code: int | None = OVER

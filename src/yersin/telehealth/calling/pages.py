@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 from litestar.exceptions import ClientException, PermissionDeniedException
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 from msgspec import Meta
 
 from yersin.calls import invitations
+from yersin.calls.ice import IceServer
 from yersin.calls.seats import Refusal
 from yersin.telehealth.calling.door import SEAT_COOKIE, Beside, calling_of, expected
 from yersin.web import forms
@@ -27,7 +31,7 @@ _NOISE: Final = os.urandom(PROBE)
 
 
 @get("/telehealth/calls/{call_id:uuid}", opt={"public": True})
-async def call_page(request: AnyRequest, call_id: UUID) -> Response[bytes]:
+async def call_page(request: AnyRequest, call_id: FromPath[UUID]) -> Response[bytes]:
     """The waiting room and the call, for those who may join; the chart only for those who come by their own right."""
     who = await expected(request, call_id)
     beside = Beside(home="/") if who.role == "guest" else await calling_of(request).door.beside(request, call_id)
@@ -47,14 +51,21 @@ async def call_page(request: AnyRequest, call_id: UUID) -> Response[bytes]:
 
 
 @get("/telehealth/calls/{call_id:uuid}/probe", opt={"public": True})
-async def probe_down(request: AnyRequest, call_id: UUID, size: int = 0) -> Response[bytes]:
+async def probe_down(request: AnyRequest, call_id: FromPath[UUID], size: FromQuery[int] = 0) -> Response[bytes]:
     """Bytes to measure the line with, at most a quarter of a megabyte."""
     await expected(request, call_id)
     return Response(content=_NOISE[: max(0, min(size, PROBE))], media_type="application/octet-stream")
 
 
+@get("/telehealth/calls/{call_id:uuid}/ice", opt={"public": True})
+async def ice(request: AnyRequest, call_id: FromPath[UUID]) -> list[IceServer]:
+    """Servers the waiting room tries, with a credential of their own: a wrong secret shows before the call, not in it."""
+    await expected(request, call_id)
+    return calling_of(request).ice.for_seat(f"try-{secrets.token_hex(8)}", datetime.now(UTC))
+
+
 @post("/telehealth/calls/{call_id:uuid}/probe", opt={"public": True}, status_code=204)
-async def probe_up(request: AnyRequest, call_id: UUID) -> None:
+async def probe_up(request: AnyRequest, call_id: FromPath[UUID]) -> None:
     """Take bytes that measure the line, and forget them."""
     await expected(request, call_id)
     taken = 0
@@ -65,7 +76,7 @@ async def probe_up(request: AnyRequest, call_id: UUID) -> None:
 
 
 @post("/telehealth/calls/{call_id:uuid}/invitations", status_code=201)
-async def invite(request: AnyRequest, call_id: UUID) -> Response[Any]:
+async def invite(request: AnyRequest, call_id: FromPath[UUID]) -> Response[Any]:
     """Make a link for a third person; it is shown once and never again."""
     who = await expected(request, call_id)
     rooms = calling_of(request).rooms
@@ -87,13 +98,13 @@ class Guest:
 
 
 @get("/join/{token:str}", opt={"public": True})
-async def join_page(request: AnyRequest, token: str) -> Response[bytes]:
+async def join_page(request: AnyRequest, token: FromPath[str]) -> Response[bytes]:
     """The invitation. Looking at it does not use it up: messengers look at every link."""
     return await _join_page(request, token, forms.blank(Guest), status=200)
 
 
 @post("/join/{token:str}", opt={"public": True}, status_code=303)
-async def join(request: AnyRequest, token: str) -> Response[Any]:
+async def join(request: AnyRequest, token: FromPath[str]) -> Response[Any]:
     """Use the invitation up and go to the waiting room with a seat of one's own."""
     bound = await forms.read(request, Guest)
     if bound.value is None:

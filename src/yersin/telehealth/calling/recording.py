@@ -7,6 +7,7 @@ from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.exceptions import ClientException, NotFoundException
+from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from msgspec import Struct
 
@@ -28,7 +29,7 @@ class Finish(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @post(_AT, status_code=201)
-async def begin(request: AnyRequest, call_id: UUID, data: Begin) -> dict[str, str]:
+async def begin(request: AnyRequest, call_id: FromPath[UUID], data: JSONBody[Begin]) -> dict[str, str]:
     """Begin, when everybody has agreed; 409 otherwise."""
     seat = await _seat(request, call_id)
     begun = await calling_of(request).recordings.start(call_id, seat.id, data.media_type)
@@ -38,14 +39,16 @@ async def begin(request: AnyRequest, call_id: UUID, data: Begin) -> dict[str, st
 
 
 @post(_AT + "/{recording:uuid}/chunks/{number:int}", status_code=204, request_max_body_size=CHUNK + 1024)
-async def chunk(request: AnyRequest, call_id: UUID, recording: UUID, number: int) -> None:
+async def chunk(request: AnyRequest, call_id: FromPath[UUID], recording: FromPath[UUID], number: FromPath[int]) -> None:
     """Keep one chunk; sending it again is harmless."""
     await _own(request, call_id, recording)
     await calling_of(request).recordings.keep(recording, number, await request.body())
 
 
 @post(_AT + "/{recording:uuid}/finish", status_code=200)
-async def finish(request: AnyRequest, call_id: UUID, recording: UUID, data: Finish) -> dict[str, list[int]]:
+async def finish(
+    request: AnyRequest, call_id: FromPath[UUID], recording: FromPath[UUID], data: JSONBody[Finish]
+) -> dict[str, list[int]]:
     """Close the recording; the answer names the chunks that are still missing."""
     seat = await _own(request, call_id, recording)
     if not 0 <= data.chunks < 10**6:
@@ -54,14 +57,14 @@ async def finish(request: AnyRequest, call_id: UUID, recording: UUID, data: Fini
 
 
 @get(_AT)
-async def made(request: AnyRequest, call_id: UUID) -> Any:
+async def made(request: AnyRequest, call_id: FromPath[UUID]) -> Any:
     """Recordings of a call, for those who may see them."""
     await _may_replay(request, call_id)
     return [dict(row) for row in await calling_of(request).recordings.made(call_id)]
 
 
 @get(_AT + "/{recording:uuid}")
-async def play(request: AnyRequest, call_id: UUID, recording: UUID) -> Response[Any]:
+async def play(request: AnyRequest, call_id: FromPath[UUID], recording: FromPath[UUID]) -> Response[Any]:
     """The recording itself."""
     await _may_replay(request, call_id)
     calling = calling_of(request)

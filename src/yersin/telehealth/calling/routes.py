@@ -8,6 +8,7 @@ from yersin.telehealth.calling import line, pages, recording
 
 HANDLERS: Final[list[Any]] = [
     pages.call_page,
+    pages.ice,
     pages.probe_down,
     pages.probe_up,
     pages.invite,

@@ -33,7 +33,8 @@ export class Controls {
       turn: () => devices.nextCamera(),
       record: () => this.record(),
       invite: () => this.invite(),
-      chat: () => this.layout.choose("chat", true),
+      chat: () => this.chat(),
+      panel: () => this.layout.swap(),
       leave: () => this.leave(),
       end: () => wire.say({ kind: "end" }),
       go: () => this.go(),
@@ -145,6 +146,11 @@ export class Controls {
     } catch {
       toast(_("Copy the marked link with Ctrl C."), "info");
     }
+  }
+
+  private chat(): void {
+    this.layout.swap(true);
+    this.layout.choose("chat", true);
   }
 
   private leave(): void {

@@ -40,10 +40,11 @@ export const start = (): Ladder => ({ rung: "video", why: "start", bad: 0, good:
 export const at = (rung: Rung): number => RUNGS.indexOf(rung);
 export const lower = (one: Rung, other: Rung): Rung => (at(one) >= at(other) ? one : other);
 
-function trouble(sample: Sample, limit: Limit, share: number): Why | null {
+/** What is wrong with a line for a rung; `share` of what may be lost and last, `carried` times what is measured as its rate. */
+function trouble(sample: Sample, limit: Limit, share = 1, carried = 1): Why | null {
   if ((sample.loss ?? 0) > limit.loss * share) return "loss";
   if ((sample.rtt ?? 0) > limit.rtt * share) return "delay";
-  if (sample.kbps !== null && sample.kbps * share < limit.kbps) return "rate";
+  if (sample.kbps !== null && sample.kbps * carried < limit.kbps) return "rate";
   return null;
 }
 
@@ -59,7 +60,7 @@ export function step(ladder: Ladder, sample: Sample): Ladder {
   if (ladder.rung === "text") return { ...now, rung: "audio", why: "better", good: 0, bad: 0, since: 1 };
   // What was not sent while a picture rested is counted as lost in the first reports after it.
   const seen = ladder.since > 0 && ladder.since < 4 ? { ...sample, loss: null } : sample;
-  const why = trouble(seen, LIMITS[ladder.rung], 1);
+  const why = trouble(seen, LIMITS[ladder.rung]);
   if (why) {
     const severe = (seen.loss ?? 0) > LIMITS[ladder.rung].loss * 2;
     return now.bad + 1 >= 2 || severe ? down(now, why) : { ...now, bad: now.bad + 1, good: 0 };
@@ -68,7 +69,9 @@ export function step(ladder: Ladder, sample: Sample): Ladder {
   if (!above) return { ...now, bad: 0 };
   // Without video on the line the browser does not know what it could carry, so only loss and delay speak.
   const known = ladder.rung === "low" ? sample : { ...sample, kbps: null };
-  const good = trouble(known, LIMITS[above], 1.6) ? 0 : now.good + 1;
+  // Going up asks for clearly less loss and delay than would cost the rung; the rate is believed more than it says, since a
+  // browser that sends a small picture does not try how much more the line would carry.
+  const good = trouble(known, LIMITS[above], 0.6, 1.6) ? 0 : now.good + 1;
   if (good < now.patience) return { ...now, bad: 0, good };
   return { ...now, rung: above, why: "better", bad: 0, good: 0, since: 1 };
 }

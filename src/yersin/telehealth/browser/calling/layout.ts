@@ -1,4 +1,5 @@
-// The page's shape: waiting room or call, video beside the chart with a border to drag, tabs beside or below.
+// The page's shape: waiting room or call; the video beside a panel with tabs, and a border to drag between them. On narrow
+// screens one of the two fills the page: with the panel the video floats small above it.
 import { find } from "./dom";
 
 const WIDTH = "call:width";
@@ -8,6 +9,7 @@ export class Layout {
   private readonly tabs = [...document.querySelectorAll<HTMLElement>("[data-side-tab]")];
   private readonly chosen = new Map<string, () => void>();
   private readonly handle = find("[data-split]");
+  private readonly narrow = matchMedia("(max-width: 60rem)");
 
   constructor() {
     for (const tab of this.tabs) {
@@ -20,12 +22,21 @@ export class Layout {
     if (kept) this.width(kept);
     const first = this.tabs.find((tab) => !tab.hidden);
     if (first) this.choose(first.dataset["sideTab"] ?? "", false);
+    this.narrow.addEventListener("change", () => this.seen());
   }
 
   live(on: boolean): void {
     find("[data-lobby]").hidden = on;
     this.live_.hidden = !on;
     document.body.classList.toggle("in-call", on);
+    this.seen();
+  }
+
+  /** On a narrow screen: the panel over the page, or the video again. */
+  swap(panel = this.live_.dataset["view"] !== "panel"): void {
+    this.live_.dataset["view"] = panel ? "panel" : "video";
+    for (const key of document.querySelectorAll(".to-panel")) key.setAttribute("aria-pressed", String(panel));
+    this.seen();
   }
 
   over(): void {
@@ -36,7 +47,7 @@ export class Layout {
   }
 
   shows(name: string): boolean {
-    return !this.live_.hidden && !find(`[data-side="${name}"]`).hidden;
+    return (document.querySelector(`[data-side="${name}"]`)?.getClientRects().length ?? 0) > 0;
   }
 
   onChosen(name: string, act: () => void): void {
@@ -51,13 +62,19 @@ export class Layout {
       find(`[data-side="${tab.dataset["sideTab"]}"]`).hidden = !here;
       if (here && focus) tab.focus();
     }
-    this.chosen.get(name)?.();
+    this.seen();
+  }
+
+  /** Tell whoever waits for it that their panel is in sight. */
+  private seen(): void {
+    for (const [name, act] of this.chosen) if (this.shows(name)) act();
   }
 
   count(name: string, number: number): void {
-    const mark = find(`[data-side-tab="${name}"] .count`);
-    mark.textContent = String(number);
-    mark.hidden = number === 0;
+    for (const mark of document.querySelectorAll<HTMLElement>(`[data-unread="${name}"]`)) {
+      mark.textContent = String(number);
+      mark.hidden = number === 0;
+    }
   }
 
   private key(event: KeyboardEvent, tab: HTMLElement): void {

@@ -3,6 +3,7 @@ import { iconMarkup, send } from "@yersin/web/browser/parts/page";
 import { _ } from "@yersin/web/browser/parts/words";
 import { type Devices, helpOf, type Kind, titleOf } from "./devices";
 import { find, make } from "./dom";
+import { type Relay, tryRelay } from "./relay";
 import { chime, loudness } from "./sound";
 
 type State = "testing" | "ok" | "warn" | "bad";
@@ -104,7 +105,7 @@ export class Lobby {
     };
   }
 
-  /** Three small round trips, then a quarter of a megabyte each way. */
+  /** Three small round trips, then a quarter of a megabyte each way; and the relay, where there is one. */
   private async lineTest(): Promise<void> {
     this.check("line", "testing", _("Testing the line…"));
     try {
@@ -114,7 +115,9 @@ export class Lobby {
       const size = trip > 800 ? 32_768 : 262_144;
       const down = await this.time(async () => (await fetch(`${this.url}/probe?size=${size}`, { cache: "no-store" })).arrayBuffer());
       const up = await this.time(() => send(`${this.url}/probe`, new Blob([new Uint8Array(size)]), "application/octet-stream"));
-      this.judge(trip, (size * 8) / Math.max(1, down), (size * 8) / Math.max(1, up));
+      const servers = (await (await fetch(`${this.url}/ice`, { cache: "no-store" })).json()) as RTCIceServer[];
+      const relay = await tryRelay(servers);
+      this.judge(trip, (size * 8) / Math.max(1, down), (size * 8) / Math.max(1, up), relay);
     } catch {
       this.check("line", "bad", _("The server cannot be reached."), [_("Check the cable or the Wi-Fi, then press “Test again”.")]);
     }
@@ -126,13 +129,25 @@ export class Lobby {
     return performance.now() - began;
   }
 
-  private judge(trip: number, down: number, up: number): void {
+  private judge(trip: number, down: number, up: number, relay: Relay): void {
     const speed = (kbps: number): string => new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 }).format(Math.min(999, kbps / 1000));
     const figures = _("There and back %(trip)s ms, receives %(down)s and sends %(up)s Mbit/s.", { trip: Math.round(trip), down: speed(down), up: speed(up) });
     const slow = Math.min(down, up);
-    if (slow > 1200 && trip < 400) this.check("line", "ok", `${_("Good for video.")} ${figures}`);
+    if (relay === "refused" || relay === "unreachable") this.check("line", "warn", `${this.relayWords(relay)} ${figures}`, this.relayCure(relay));
+    else if (slow > 1200 && trip < 400) this.check("line", "ok", `${_("Good for video.")} ${figures}`);
     else if (slow > 250) this.check("line", "warn", `${_("Enough for a smaller picture.")} ${figures}`);
     else this.check("line", "warn", `${_("Slow: choose “Audio only”, pictures are sent one at a time.")} ${figures}`);
+  }
+
+  private relayWords(relay: Relay): string {
+    if (relay === "refused") return _("The relay turns this server away. Between two hospital or mobile networks the call may find no way.");
+    return _("The relay cannot be reached from here. Between two hospital or mobile networks the call may find no way.");
+  }
+
+  private relayCure(relay: Relay): string[] {
+    const again = _("You can come in all the same: on most networks the call finds its way by itself.");
+    if (relay === "refused") return [_("Tell the person who looks after the server: YERSIN_TURN_SECRET and the static-auth-secret of the relay must be the same."), again];
+    return [_("Tell the person who looks after the network: this computer must be let through to the relay, by default to port 3478, UDP and TCP."), again];
   }
 
   close(): void {
