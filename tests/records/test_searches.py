@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-import pytest
 from tests.cast import Cast
 
 from yersin.guard.access import Access
-from yersin.records.chart import BANNER, SUMMARY, TIMELINE, VITALS, load
+from yersin.records.chart import VITALS, load, summary
+from yersin.records.timeline import paged
 from yersin.search.page import Query
 
 
@@ -28,15 +29,27 @@ class Counting:
         return await self._access.read(type_name, logical_id)
 
 
-@pytest.mark.parametrize(("types", "vitals", "most"), [(SUMMARY, VITALS, 2), (TIMELINE, 0, 1), (BANNER, 0, 1)])
-def test_a_page_of_the_chart_asks_at_most(
-    run: Any, system: Access, types: tuple[str, ...], vitals: int, most: int
-) -> None:
-    cast = Cast(run, system)
+def _patient(cast: Cast) -> str:
     patient = cast.patient(managingOrganization={"reference": f"Organization/{cast.here}"}, birthDate="1961-04-12")
     for _ in range(3):
         cast.observation(patient)
+    return patient
+
+
+def test_a_page_of_the_chart_asks_at_most(run: Any, system: Access) -> None:
+    cast = Cast(run, system)
+    patient = _patient(cast)
+    for wanted, vitals, most in ((), 0, 1), (summary(date(2026, 1, 1)), VITALS, 10):
+        access = Counting(cast.doctor(cast.here))
+        chart = run(load(access, patient, wanted, vitals=vitals))  # type: ignore[arg-type] # counts, else the same
+        assert chart.id == patient
+        assert access.asked == most
+
+
+def test_a_page_of_the_timeline_asks_each_kind_once(run: Any, system: Access) -> None:
+    cast = Cast(run, system)
     access = Counting(cast.doctor(cast.here))
-    chart = run(load(access, patient, types, vitals=vitals))  # type: ignore[arg-type] # counts, else the same
-    assert chart.id == patient
-    assert access.asked == most
+    page = run(paged(access, _patient(cast)))  # type: ignore[arg-type] # counts, else the same
+    assert page.earlier is None
+    # the patient with the banner, and twelve streams; a chart that fits knows its visits and what bears no date
+    assert access.asked == 1 + 12

@@ -22,19 +22,22 @@ INLINE: Final = 64 << 10
 BLOB: Final = "urn:yersin:extension:blob"
 BLOB_SIZE: Final = "urn:yersin:extension:blob-size"
 THUMBNAIL: Final = "urn:yersin:extension:thumbnail"
+FACILITY: Final = "urn:yersin:extension:facility"
 _DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 _LOINC: Final = "http://loinc.org"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """Whose chart, who attaches, when (a FHIR instant), at which encounter, with what title."""
+    """Whose chart, who attaches, when (a FHIR instant), at which encounter and facility, with what title."""
 
     patient: str
     author: str
     now: str
     encounter: str | None = None
     title: str = ""
+    #: where it is attached; known without a visit, too
+    facility: r4.Reference | None = None
 
 
 def resources(taken: Taken, at: Circumstances, new_id: Callable[[], str]) -> list[r4.Resource]:
@@ -110,9 +113,15 @@ def _media(taken: Taken, at: Circumstances, attachment: r4.Attachment, new_id: s
         height=taken.height,
         width=taken.width,
         content=attachment,
+        extension=_facility(at),
     )
     media.id = new_id
     return media
+
+
+def _facility(at: Circumstances) -> list[r4.Extension] | None:
+    """Media and ImagingStudy have no element for who keeps them."""
+    return [r4.Extension(url=FACILITY, valueReference=at.facility)] if at.facility else None
 
 
 def _document(at: Circumstances, attachment: r4.Attachment, new_id: str) -> r4.DocumentReference:
@@ -121,6 +130,7 @@ def _document(at: Circumstances, attachment: r4.Attachment, new_id: str) -> r4.D
         subject=r4.Reference(reference=at.patient),
         date=at.now,
         author=[r4.Reference(reference=at.author)],
+        custodian=at.facility,
         description=at.title or None,
         content=[r4.DocumentReferenceContent(attachment=attachment)],
     )
@@ -157,6 +167,7 @@ def imaging_study(dicom: DicomSummary, at: Circumstances, new_id: str) -> r4.Ima
         numberOfSeries=1,
         numberOfInstances=1,
         series=[_series(dicom, modality)],
+        extension=_facility(at),
     )
     study.id = new_id
     return study

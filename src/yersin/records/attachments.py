@@ -18,6 +18,7 @@ from yersin.db.migrate import Step
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
 from yersin.guard.access import Access, Ground
+from yersin.guard.who import Who
 from yersin.guard.writing import Create, Update, Writing
 from yersin.imaging.kinds import Kind
 from yersin.imaging.resources import Circumstances, joined, resources
@@ -169,7 +170,14 @@ def circumstances(access: Access, chart: Chart, taken: Taken, now: str) -> Circu
         now=now,
         encounter=f"Encounter/{visit.id}" if visit else None,
         title=PurePath(taken.name).stem[:200],
+        facility=_facility(who),
     )
+
+
+def _facility(who: Who) -> r4.Reference | None:
+    if who.organization_id is None:
+        return None
+    return r4.Reference(reference=f"Organization/{who.organization_id}", display=who.organization_name or None)
 
 
 def page_of(chart_id: str, taken: Taken, shown: str) -> str:

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from yersin.blobs import Upload
@@ -27,7 +28,7 @@ from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary n
 from yersin.web.shell import AnyRequest, redirect
 
 from .attachments import Attached, Attachments, keep, page_of
-from .chart import BANNER, Chart, load
+from .chart import GOING, Chart, load
 from .facing import access_of, chart_page, now
 
 ACCEPT = "image/jpeg,image/png,image/webp,application/pdf,application/dicom,.dcm"
@@ -92,7 +93,7 @@ def _account(request: AnyRequest) -> str:
 
 
 @post("/records/{patient:str}/uploads", **_ROUTE)
-async def start(request: AnyRequest, patient: str) -> Response[bytes]:
+async def start(request: AnyRequest, patient: FromPath[str]) -> Response[bytes]:
     """Begin an upload for a chart that is open to the asker."""
     await access_of(request).read("Patient", patient)
     body = _bound(await request.body(), patient)
@@ -118,14 +119,14 @@ async def _of_chart(request: AnyRequest, patient: str, upload: UUID) -> Upload:
 
 
 @get("/records/{patient:str}/uploads/{upload:uuid}", **_ROUTE)
-async def state(request: AnyRequest, patient: str, upload: UUID) -> Response[bytes]:
+async def state(request: AnyRequest, patient: FromPath[str], upload: FromPath[UUID]) -> Response[bytes]:
     """Tell how far an upload has come."""
     await _of_chart(request, patient, upload)
     return sent(await requests.state(kept_of(request).uploads, _account(request), upload))
 
 
 @post("/records/{patient:str}/uploads/{upload:uuid}/pieces", request_max_body_size=_PIECE, **_ROUTE)
-async def append(request: AnyRequest, patient: str, upload: UUID) -> Response[bytes]:
+async def append(request: AnyRequest, patient: FromPath[str], upload: FromPath[UUID]) -> Response[bytes]:
     """Take the next piece."""
     await _of_chart(request, patient, upload)
     body, headers = await request.body(), dict(request.headers)
@@ -133,16 +134,16 @@ async def append(request: AnyRequest, patient: str, upload: UUID) -> Response[by
 
 
 @post("/records/{patient:str}/uploads/{upload:uuid}/cancel", **_ROUTE)
-async def cancel(request: AnyRequest, patient: str, upload: UUID) -> Response[bytes]:
+async def cancel(request: AnyRequest, patient: FromPath[str], upload: FromPath[UUID]) -> Response[bytes]:
     """Forget an upload."""
     await _of_chart(request, patient, upload)
     return sent(await requests.cancel(kept_of(request).uploads, _account(request), upload))
 
 
 @post("/records/{patient:str}/uploads/{upload:uuid}/finish", **_ROUTE)
-async def finish(request: AnyRequest, patient: str, upload: UUID) -> Response[bytes]:
+async def finish(request: AnyRequest, patient: FromPath[str], upload: FromPath[UUID]) -> Response[bytes]:
     """Take the file in and write it into the chart, unless a person must first say whose it is."""
-    chart = await load(access_of(request), patient, (*BANNER, "Encounter"))
+    chart = await load(access_of(request), patient, (GOING,))
     await _of_chart(request, patient, upload)
     confirmed = _confirmed(await request.body())
     done = await kept_of(request).uploads.finish(upload, _account(request))
@@ -166,9 +167,9 @@ async def _keep(request: AnyRequest, chart: Chart, taken: Taken) -> Attached:
 
 
 @post("/records/{patient:str}/attachments", opt=_WRITE, status_code=200, request_max_body_size=_FORM)
-async def attach(request: AnyRequest, patient: str) -> Response[bytes] | Redirect:
+async def attach(request: AnyRequest, patient: FromPath[str]) -> Response[bytes] | Redirect:
     """Take files in that a form sent at once, where scripts do not run."""
-    chart = await load(access_of(request), patient, (*BANNER, "Encounter"))
+    chart = await load(access_of(request), patient, (GOING,))
     bound = await forms.read(request, Files)
     if bound.value is None or not bound.value.files:
         return await _again(request, chart, bound.with_error("files", bound.errors.get("files") or _("Choose a file")))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from yersin.api import binary
@@ -21,7 +22,7 @@ from yersin.store.versions import Version
 from yersin.web.shell import AnyRequest
 
 from .attachments_pages import kept_of, sent
-from .chart import PICTURES, Chart, load
+from .chart import Chart, Wanted, load
 from .facing import access_of, chart_page
 from .reading import when
 
@@ -29,6 +30,11 @@ _READ = {"permission": "chart.read"}
 _DICOM = "application/dicom"
 #: what a browser draws by itself
 _DRAWN = ("image/jpeg", "image/png")
+
+
+#: the files of studies, by the type they are attached under, and what was said of them
+FILES = Wanted(type="DocumentReference", pairs=(("type", "18748-4"),))
+BESIDE_IMAGES = (FILES, Wanted(type="DiagnosticReport"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ async def read_binary(request: AnyRequest, patient: str, file: str) -> Version:
 
 
 @get("/records/{patient:str}/files/{file:str}", opt=_READ)
-async def send_file(request: AnyRequest, patient: str, file: str) -> Stream:
+async def send_file(request: AnyRequest, patient: FromPath[str], file: FromPath[str]) -> Stream:
     """Send the content of a file, opened as it is read."""
     version = await read_binary(request, patient, file)
     access, blobs = access_of(request), kept_of(request).uploads.blobs
@@ -63,10 +69,10 @@ async def send_file(request: AnyRequest, patient: str, file: str) -> Stream:
 
 
 @get("/records/{patient:str}/images/{file:str}", opt=_READ)
-async def show_image(request: AnyRequest, patient: str, file: str) -> Response[bytes]:
+async def show_image(request: AnyRequest, patient: FromPath[str], file: FromPath[str]) -> Response[bytes]:
     """Show an image of a chart in the viewer."""
     version = await read_binary(request, patient, file)
-    chart = await load(access_of(request), patient, PICTURES)
+    chart = await load(access_of(request), patient, [FILES, Wanted(type="Media")], places=True)
     found = next((r for r in (*chart.all("Media"), *chart.all("DocumentReference")) if file_of(r) == file), None)
     content = version.resource()
     kind = content.contentType if isinstance(content, r4.Binary) else ""
@@ -88,7 +94,7 @@ async def show_image(request: AnyRequest, patient: str, file: str) -> Response[b
 
 
 @get("/records/{patient:str}/images/{file:str}/view", opt=_READ)
-async def show_facts(request: AnyRequest, patient: str, file: str) -> Response[bytes]:
+async def show_facts(request: AnyRequest, patient: FromPath[str], file: FromPath[str]) -> Response[bytes]:
     """Tell the viewer what it needs to know of a DICOM file."""
     blob = await _dicom(request, patient, file)
     blobs, zone = kept_of(request).uploads.blobs, access_of(request).ground.zone
@@ -101,7 +107,9 @@ async def show_facts(request: AnyRequest, patient: str, file: str) -> Response[b
 
 
 @get("/records/{patient:str}/images/{file:str}/view/frames/{number:int}", opt=_READ)
-async def show_frame(request: AnyRequest, patient: str, file: str, number: int) -> Response[bytes]:
+async def show_frame(
+    request: AnyRequest, patient: FromPath[str], file: FromPath[str], number: FromPath[int]
+) -> Response[bytes]:
     """Draw a frame of a DICOM file."""
     wish = requests.frame_wish(number, dict(request.query_params))
     blob = await _dicom(request, patient, file)

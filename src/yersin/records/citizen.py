@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,8 @@ from yersin.web.language import gettext as _
 from yersin.web.shell import AnyRequest, page
 
 from . import plain, reading, timeline
-from .chart import BANNER, TIMELINE, VITALS, load, of_category
-from .facing import access_of, banner, day, filled
+from .chart import VITALS, load, of_category, summary
+from .facing import access_of, banner, day, filled, now
 from .looked import PURPOSES, folded
 from .measures import series, span
 from .strip import readings
@@ -42,8 +43,11 @@ def own_id(access: Access) -> str:
 async def show_my_record(request: AnyRequest) -> Response[bytes]:
     """Show one's own record in plain words."""
     access = access_of(request)
-    chart = await load(access, own_id(access), (*BANNER, *TIMELINE[len(BANNER) :]), vitals=VITALS)
-    found = await access.search(of_category(chart.id, "laboratory", _RESULTS))
+    own = own_id(access)
+    chart, found = await asyncio.gather(
+        load(access, own, summary(now().date()), vitals=VITALS, places=True),
+        access.search(of_category(own, "laboratory", _RESULTS)),
+    )
     return page(
         request,
         "records/my_record.html",
@@ -53,7 +57,7 @@ async def show_my_record(request: AnyRequest) -> Response[bytes]:
         banner={**banner(chart), "href": "/my-record"},
         readings=readings(chart),
         results=[s for s in series([v.resource() for v in found.versions], chart.zone) if s.values][:12],
-        latest=timeline.entries(chart)[:8],
+        latest=[e for e in timeline.entries(chart) if e.kind in ("visit", "vaccine")][:8],
         panels=await filled(request, "my-record.panels", chart),
         words=reading.words,
         day=day,

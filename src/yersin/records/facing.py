@@ -136,3 +136,11 @@ def day(text: str | None) -> str:
     if not text:
         return ""
     return "/".join(reversed(text[:10].split("-"))) if len(text) <= 10 else as_date(datetime.fromisoformat(text))
+
+
+def day_of(text: str) -> date | None:
+    """Read a day from an address; None for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from litestar import Response, get
 
 from yersin.fhir import r4
 from yersin.guard.access import Access
+from yersin.guard.audit import REFUSED, Recorded, Wanted
+from yersin.guard.roles import TITLES
 from yersin.search.page import Query
 from yersin.web.language import gettext as _
 from yersin.web.shell import AnyRequest, page
 from yersin.web.wording import as_date
 
 from . import reading
+from .chart import load, summary
 from .facing import access_of, day, filled, now
+from .looked import folded
 
 RECENT = 12
+#: how far back the first page tells who looked, and rows of the audit read for it
+LOOKED, _LOOKS = timedelta(days=30), 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +59,12 @@ async def show_home(request: AnyRequest) -> Response[bytes]:
         may_find=access.may("person.find"),
         may_register=access.may("person.register"),
         is_citizen=access.may("record.own"),
+        own=await own_record(access) if access.may("record.own") else None,
+        refused=await refusals(access) if access.may("audit.read") else None,
         cards=await filled(request, "home.cards", access),
         day=day,
+        words=reading.words,
+        roles=TITLES,
     )
 
 
@@ -89,6 +101,43 @@ def _seen(encounter: Any, people: dict[str, Any]) -> Seen | None:
         when=encounter.period.start if encounter.period and encounter.period.start else "",
         is_open=encounter.status == "in-progress",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What one's own record comes to, for the first page."""
+
+    problems: Sequence[str]
+    medicines: Sequence[str]
+    allergies: Sequence[str]
+    latest: Any
+    lookers: int
+    last_look: Any
+
+
+async def own_record(access: Access) -> Own | None:
+    """Sum up one's own record; None while the account is linked to none."""
+    if access.who.patient_id is None:
+        return None
+    chart, found = await asyncio.gather(
+        load(access, access.who.patient_id, summary(now().date())),
+        access.recorded(Wanted(patient=access.who.patient, since=now() - LOOKED, limit=_LOOKS)),
+    )
+    looks = folded(found, access.who.account, access.ground.zone).others
+    return Own(
+        problems=[reading.words(c.code) for c in chart.problems],
+        medicines=[reading.words(m.medicationCodeableConcept) for m in chart.medicines],
+        allergies=[reading.words(a.code) for a in chart.allergies],
+        latest=next((e for e in chart.all("Encounter") if e.period), None),
+        lookers=len({look.display for look in looks}),
+        last_look=looks[0] if looks else None,
+    )
+
+
+async def refusals(access: Access) -> Sequence[Recorded]:
+    """Accesses refused since yesterday, newest first: what somebody tried and might not."""
+    found = await access.recorded(Wanted(since=now() - timedelta(days=1), limit=_LOOKS))
+    return [row for row in found if row.outcome == REFUSED]
 
 
 def _year(born: str | None) -> str:

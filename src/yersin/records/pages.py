@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from litestar import Response, get
+from litestar.params import FromPath, FromQuery
 
 from yersin.fhir.problem import problem
-from yersin.search.page import Query
+from yersin.search.page import Found, Query
 from yersin.web.language import gettext as _
 from yersin.web.shell import AnyRequest
 from yersin.web.wording import as_date
 
 from . import graph, reading, timeline
-from .chart import BANNER, SUMMARY, TIMELINE, VITALS, Chart, load, of_category
-from .facing import access_of, chart_page, day, filled
+from .chart import VITALS, Chart, load, of_category, summary
+from .facing import access_of, chart_page, day, day_of, filled, now
 from .measures import Measured, Series, series
 from .strip import LABELS, readings, spark
 from .vitals import BY_CODE, Limits, limits
@@ -25,9 +29,9 @@ _RESULTS = 1000
 
 
 @get("/records/{patient:str}", opt=_READ)
-async def show_summary(request: AnyRequest, patient: str) -> Response[bytes]:
+async def show_summary(request: AnyRequest, patient: FromPath[str]) -> Response[bytes]:
     """Show the summary of a chart."""
-    chart = await load(access_of(request), patient, SUMMARY, vitals=VITALS)
+    chart = await load(access_of(request), patient, summary(now().date()), vitals=VITALS)
     return await chart_page(
         request,
         "records/summary.html",
@@ -39,13 +43,16 @@ async def show_summary(request: AnyRequest, patient: str) -> Response[bytes]:
         done=_draft_done(request, patient),
         day=day,
         person=_person(chart),
+        may_correct=access_of(request).may("person.register"),
     )
 
 
-def _draft_done(request: AnyRequest, patient: str) -> str:
+def _draft_done(request: AnyRequest, patient: FromPath[str]) -> str:
     """Name the draft whose work this page follows, for the browser to forget."""
     if "recorded" in request.query_params:
         return f"vitals-{patient}"
+    if "corrected" in request.query_params:
+        return f"person-{patient}"
     return "registry-new" if "registered" in request.query_params else ""
 
 
@@ -72,40 +79,64 @@ def words_of(contact: Any) -> str:
 
 @get("/records/{patient:str}/timeline", opt=_READ)
 async def show_timeline(
-    request: AnyRequest, patient: str, kind: str = "", place: str = "", number: int = 1
-) -> Response[bytes]:
-    """Show everything by date."""
-    chart = await load(access_of(request), patient, TIMELINE)
-    paged = timeline.paged(chart, kind=kind if kind in timeline.KINDS else "", place=place, number=max(1, number))
+    request: AnyRequest, patient: FromPath[str], kind: FromQuery[str] = "", place: FromQuery[str] = "",
+    before: FromQuery[str] = "",
+) -> Response[bytes]:  # fmt: skip
+    """Show everything by date, from a day back."""
+    kind = kind if kind in timeline.KINDS else ""
+    paged = await timeline.paged(access_of(request), patient, kind=kind, place=place, before=day_of(before))
     return await chart_page(
         request,
         "records/timeline.html",
-        chart,
+        paged.chart,
         here="/timeline",
         paged=paged,
         kinds=timeline.KINDS,
         kind=kind,
         place=place,
+        before=day_of(before),
     )
 
 
+def _newest(query: Query, before: date | None) -> Query:
+    pairs = [("date", f"lt{before.isoformat()}")] if before else []
+    return replace(query, criteria=(*query.criteria, *Query.of(query.type, pairs).criteria))
+
+
+def _going_on(found: Found, zone: ZoneInfo) -> date | None:
+    """Give the day before which there are earlier values; the day that a page ends in comes whole on the next."""
+    last = reading.when(found.versions[-1].resource(), zone) if found.after else None
+    return last.astimezone(zone).date() + timedelta(days=1) if last else None
+
+
 @get("/records/{patient:str}/results", opt=_READ)
-async def show_results(request: AnyRequest, patient: str) -> Response[bytes]:
+async def show_results(request: AnyRequest, patient: FromPath[str], before: FromQuery[str] = "") -> Response[bytes]:
     """Show laboratory results by test, the latest value of each with its trend."""
     access = access_of(request)
-    chart = await load(access, patient, BANNER)
-    found = await access.search(of_category(patient, "laboratory", _RESULTS))
+    chart = await load(access, patient)
+    found = await access.search(_newest(of_category(patient, "laboratory", _RESULTS), day_of(before)))
     rows = series([v.resource() for v in found.versions], chart.zone)
-    return await chart_page(request, "records/results.html", chart, here="/results", rows=rows, spark=spark)
+    return await chart_page(
+        request,
+        "records/results.html",
+        chart,
+        here="/results",
+        rows=rows,
+        spark=spark,
+        before=day_of(before),
+        earlier=_going_on(found, chart.zone),
+    )
 
 
 @get("/records/{patient:str}/results/{code:str}", opt=_READ)
-async def show_result(request: AnyRequest, patient: str, code: str) -> Response[bytes]:
-    """Show all values of one code as a graph and a table."""
+async def show_result(
+    request: AnyRequest, patient: FromPath[str], code: FromPath[str], before: FromQuery[str] = ""
+) -> Response[bytes]:
+    """Show the values of one code as a graph and a table."""
     access = access_of(request)
-    chart = await load(access, patient, (*BANNER, "Encounter"))
+    chart = await load(access, patient)
     pairs = [("patient", f"Patient/{patient}"), ("code", code), ("_sort", "-date"), ("_count", str(_RESULTS))]
-    found = await access.search(Query.of("Observation", pairs))
+    found = await access.search(_newest(Query.of("Observation", pairs), day_of(before)))
     kept = series([v.resource() for v in found.versions], chart.zone)
     if not kept:
         raise problem("not-found", "There are no values of this code in the record.", status=404)
@@ -120,6 +151,9 @@ async def show_result(request: AnyRequest, patient: str, code: str) -> Response[
         band=band,
         drawn=_drawn(chart, kept, band),
         level_of=lambda one, s: _level(chart, one, s),
+        code=code,
+        before=day_of(before),
+        earlier=_going_on(found, chart.zone),
     )
 
 

@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from litestar import Response, get
+from litestar.params import FromPath, FromQuery
 
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
+from yersin.guard.access import Access
 from yersin.web.shell import AnyRequest
 
 from . import attachments_showing as files
-from . import reading
+from . import reading, stretch
 from .attachments_pages import area
-from .chart import PAPERS, PICTURES, Chart, load
-from .facing import access_of, chart_page, filled
+from .chart import Chart, Wanted, load, with_places, with_resources
+from .facing import access_of, chart_page, day_of, filled
 
 _READ = {"permission": "chart.read"}
 
 
+#: documents a page lists at least, and stretches loaded to come to them
+_ENOUGH, _STRETCHES = 12, 4
+_STUDIES = ("ImagingStudy", "Media")
+
+
+async def _stretch(access: Access, patient: str, types: Sequence[str], before: str) -> tuple[Chart, date | None]:
+    """Load the newest of some types before a day, and the day before which there are more."""
+    chart, earlier = await stretch.load(access, patient, types, day_of(before))
+    for _further in range(_STRETCHES):
+        if earlier is None or sum(len(chart.of.get(name, ())) for name in types) >= _ENOUGH:
+            break
+        more, earlier = await stretch.load(access, patient, types, earlier)
+        chart = with_resources(
+            access, chart.patient, [r for c in (chart, more) for found in c.of.values() for r in found]
+        )
+    return await with_places(access, chart), earlier
+
+
 @get("/records/{patient:str}/documents", opt=_READ)
-async def show_documents(request: AnyRequest, patient: str) -> Response[bytes]:
+async def show_documents(request: AnyRequest, patient: FromPath[str], before: FromQuery[str] = "") -> Response[bytes]:
     """List the documents of a chart."""
-    chart = await load(access_of(request), patient, PAPERS)
+    chart, earlier = await _stretch(access_of(request), patient, ("DocumentReference",), before)
     panels = await filled(request, "chart.documents", chart)
     return await chart_page(
         request,
@@ -39,6 +62,8 @@ async def show_documents(request: AnyRequest, patient: str) -> Response[bytes]:
         attach=area(request, chart),
         modules=["imaging/attach"],
         styles=["imaging/attach"],
+        before=day_of(before),
+        earlier=earlier,
     )
 
 
@@ -58,10 +83,11 @@ def _when(chart: Chart) -> Any:
 
 
 @get("/records/{patient:str}/documents/{document:str}", opt=_READ)
-async def show_document(request: AnyRequest, patient: str, document: str) -> Response[bytes]:
+async def show_document(request: AnyRequest, patient: FromPath[str], document: FromPath[str]) -> Response[bytes]:
     """Show a document that is text."""
-    chart = await load(access_of(request), patient, PAPERS)
-    found = next((d for d in documents(chart) if d.id == document), None)
+    wanted = Wanted(type="DocumentReference", pairs=(("_id", document),))
+    chart = await load(access_of(request), patient, [wanted], places=True)
+    found = next(iter(documents(chart)), None)
     if found is None:
         raise problem("not-found", "This document is not in the record.", status=404)
     return await chart_page(
@@ -89,9 +115,13 @@ def text_of(document: r4.DocumentReference) -> str:
 
 
 @get("/records/{patient:str}/images", opt=_READ)
-async def show_images(request: AnyRequest, patient: str) -> Response[bytes]:
+async def show_images(request: AnyRequest, patient: FromPath[str], before: FromQuery[str] = "") -> Response[bytes]:
     """List the imaging studies and photographs of a chart, each with the report about it."""
-    chart = await load(access_of(request), patient, PICTURES)
+    access = access_of(request)
+    (chart, earlier), beside = await asyncio.gather(
+        _stretch(access, patient, _STUDIES, before), load(access, patient, files.BESIDE_IMAGES)
+    )
+    chart = replace(chart, of={**beside.of, **chart.of})
     reports = {reading.id_of(s): r for r in chart.of.get("DiagnosticReport", ()) for s in r.imagingStudy or ()}
     panels = await filled(request, "chart.images", chart)
     return await chart_page(
@@ -109,6 +139,8 @@ async def show_images(request: AnyRequest, patient: str) -> Response[bytes]:
         attach=area(request, chart),
         modules=["imaging/attach"],
         styles=["imaging/attach"],
+        before=day_of(before),
+        earlier=earlier,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from yersin.fhir import choice, r4
 from yersin.fhir.dates import FAR_PAST, span
+from yersin.imaging.resources import FACILITY
 
 LOINC = "http://loinc.org"
 
@@ -44,17 +45,31 @@ def moment(text: str | None, zone: ZoneInfo) -> datetime | None:
 
 def when(resource: Any, zone: ZoneInfo) -> datetime | None:
     """Give the moment a resource speaks of."""
+    value = _dated(resource)
+    return moment(value.start or value.end if isinstance(value, r4.Period) else value, zone)
+
+
+def begin(resource: Any, zone: ZoneInfo) -> datetime | None:
+    """Give the beginning of what a resource speaks of, which is what searches sort by."""
+    value = _dated(resource)
+    if isinstance(value, r4.Period):
+        return moment(value.start, zone) if value.start else FAR_PAST
+    return moment(value, zone)
+
+
+def _dated(resource: Any) -> Any:
     for name in _MOMENTS.get(resource.resourceType, ()):
         value = getattr(resource, name)
-        text = value.start or value.end if isinstance(value, r4.Period) else value
-        if isinstance(text, str) and text:
-            return moment(text, zone)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, r4.Period) and (value.start or value.end):
+            return value
     return None
 
 
 _MOMENTS = {
     "Encounter": ("period",),
-    "Condition": ("onsetDateTime", "recordedDate"),
+    "Condition": ("onsetDateTime", "onsetPeriod", "recordedDate"),
     "Observation": ("effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued"),
     "DiagnosticReport": ("effectiveDateTime", "effectivePeriod", "issued"),
     "MedicationRequest": ("authoredOn",),
@@ -62,10 +77,26 @@ _MOMENTS = {
     "Procedure": ("performedDateTime", "performedPeriod"),
     "DocumentReference": ("date",),
     "ImagingStudy": ("started",),
-    "Media": ("createdDateTime", "issued"),
+    "Media": ("createdDateTime", "createdPeriod", "issued"),
     "AllergyIntolerance": ("recordedDate",),
     "ServiceRequest": ("authoredOn",),
 }
+
+
+def keeper(resource: Any) -> r4.Reference | None:
+    """Give the facility that a resource names itself, whichever way: who keeps, performed, wrote or asked for it."""
+    own = (e.valueReference for e in resource.extension or () if e.url == FACILITY and e.valueReference)
+    return next((r for r in (*own, *_named(resource)) if "Organization/" in (r.reference or "")), None)
+
+
+def _named(resource: Any) -> Iterator[r4.Reference]:
+    for name in ("custodian", "performer", "author", "requester"):
+        value = getattr(resource, name, None)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, r4.Reference):
+                yield one
+            elif one is not None:
+                yield from (r for r in (one.actor, getattr(one, "onBehalfOf", None)) if r is not None)
 
 
 def newest_first(resources: Iterable[Any], zone: ZoneInfo) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from yersin.fhir import r4
@@ -17,7 +18,7 @@ from yersin.web.wording import as_number
 
 from . import capture, reading
 from .capture import VitalSigns
-from .chart import BANNER, VITALS, Chart, load
+from .chart import GOING, VITALS, Chart, load
 from .facing import access_of, chart_page, now
 from .strip import LABELS, unit
 from .vitals import SIGNS, Before, Fault, Level, Remark, limits
@@ -26,17 +27,17 @@ _WRITE = {"permission": "chart.write"}
 
 
 @get("/records/{patient:str}/vitals/new", opt=_WRITE)
-async def show_vitals_form(request: AnyRequest, patient: str) -> Response[bytes]:
+async def show_vitals_form(request: AnyRequest, patient: FromPath[str]) -> Response[bytes]:
     """Show the form for vital signs, empty."""
-    chart = await load(access_of(request), patient, (*BANNER, "Encounter"), vitals=VITALS)
+    chart = await load(access_of(request), patient, (GOING,), vitals=VITALS)
     return await _vitals_form(request, chart, forms.blank(VitalSigns))
 
 
 @post("/records/{patient:str}/vitals", opt=_WRITE, status_code=200)
-async def record_vitals(request: AnyRequest, patient: str) -> Response[bytes] | Redirect:
+async def record_vitals(request: AnyRequest, patient: FromPath[str]) -> Response[bytes] | Redirect:
     """Record vital signs: the impossible is refused, the unusual asked about, the rest written once."""
     access = access_of(request)
-    chart = await load(access, patient, (*BANNER, "Encounter"), vitals=VITALS)
+    chart = await load(access, patient, (GOING,), vitals=VITALS)
     bound = await forms.read(request, VitalSigns)
     if bound.value is None:
         return await _vitals_form(request, chart, bound)
@@ -136,7 +137,7 @@ def doubt(remark: Remark) -> str:
 
 
 @post("/records/{patient:str}/visits/{visit:str}/finish", opt=_WRITE, status_code=200)
-async def finish_visit(request: AnyRequest, patient: str, visit: str) -> Redirect:
+async def finish_visit(request: AnyRequest, patient: FromPath[str], visit: FromPath[str]) -> Redirect:
     """End a visit of one's own facility; the record stays open to it for a week."""
     access = access_of(request)
     version = await access.read("Encounter", visit)

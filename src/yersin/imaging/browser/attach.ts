@@ -1,8 +1,9 @@
 // Attaching files: an `upload` component whose field has data-attach="<uploads>" sends at once, piece by piece.
 // data-largest (bytes) refuses early, data-camera adds a camera button, data-about-<key> goes along. Without this module, or
 // where the browser has no cryptography (plain http), the form sends the files as forms do.
-import { forEach } from "../../web/browser/parts/page";
+import { forEach, iconMarkup } from "../../web/browser/parts/page";
 import { _ } from "../../web/browser/parts/words";
+import { photograph } from "./parts/camera";
 import { Line, readable } from "./parts/line";
 import { Sending } from "./parts/sending";
 
@@ -28,7 +29,7 @@ class Attaching {
     zone.addEventListener("change", (event) => this.chosen(event), { capture: true });
     zone.addEventListener("drop", (event) => this.dropped(event), { capture: true });
     for (const plain of input.form?.querySelectorAll<HTMLElement>("[data-attach-plain]") ?? []) plain.hidden = true;
-    if (input.dataset["camera"] && matchMedia("(pointer: coarse)").matches) this.addCamera();
+    if (input.dataset["camera"]) this.addCamera();
     zone.dataset["attaching"] = "yes";
   }
 
@@ -47,18 +48,29 @@ class Attaching {
     this.take([...(event.dataTransfer?.files ?? [])]);
   }
 
+  /** On a phone the system's camera is asked for; elsewhere, where the browser has one, it is opened in a dialog. */
   private addCamera(): void {
+    const isPhone = matchMedia("(pointer: coarse)").matches;
+    if (!isPhone && !navigator.mediaDevices?.getUserMedia) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button attach-camera";
+    const words = document.createElement("span");
+    words.textContent = _("Take a photo");
+    button.append(iconMarkup("camera"), words);
+    const place = this.zone.querySelector("[data-upload-choose]") ?? this.input;
+    place.after(button);
+    if (!isPhone) {
+      button.addEventListener("click", () => photograph((file) => this.take([file])));
+      return;
+    }
     const camera = document.createElement("input");
     camera.type = "file";
     camera.accept = "image/*";
     camera.setAttribute("capture", "environment");
     camera.hidden = true;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button attach-camera";
-    button.textContent = _("Take a photo");
     button.addEventListener("click", () => camera.click());
-    this.input.after(camera, button);
+    place.after(camera);
   }
 
   private take(files: File[]): void {
