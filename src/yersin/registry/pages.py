@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from yersin.fhir.problem import problem
@@ -22,7 +23,7 @@ from .registration import Registration, faults, prefilled
 
 _FIND = {"permission": "person.find"}
 _REGISTER = {"permission": "person.register"}
-_STYLES = ["registry/people"]
+STYLES = ["registry/people"]
 _LONGEST = 300
 
 
@@ -58,24 +59,37 @@ async def find_people(request: AnyRequest) -> Response[bytes]:
 
 def _people(request: AnyRequest, found: Mapping[str, Any]) -> Response[bytes]:
     title = _("Find a patient")
-    return page(request, "registry/people.html", title=title, styles=_STYLES, modules=["registry/find"], **found)
+    return page(request, "registry/people.html", title=title, styles=STYLES, modules=["registry/find"], **found)
 
 
 async def _found(request: AnyRequest, text: str) -> dict[str, Any]:
     access = access_of(request)
     found = await persons.find(access, text) if len(text) > 1 else []
+    own, others = [p for p in found if p.own], [p for p in found if not p.own]
     return {
         "q": text,
         "card": citizen_card.read(text),
-        "own": [p for p in found if p.own],
-        "others": [p for p in found if not p.own],
+        "own": own,
+        "others": others,
+        "is_cut": len(found) >= persons.SHOWN,
+        "said": _said(text, len(own), len(others)),
         "may_register": access.may("person.register"),
         "may_declare": access.may("care.declare"),
-        **_words(),
+        **words(),
     }
 
 
-def _words() -> dict[str, Any]:
+def _said(text: str, own: int, others: int) -> str:
+    """Say what was found, for those who hear the page."""
+    if len(text) < 2:
+        return ""
+    if not own and not others:
+        return _("Nobody found")
+    return _("Found: %(own)s in your care, %(others)s elsewhere", own=own, others=others)
+
+
+def words() -> dict[str, Any]:
+    """How numbers and birth dates are written."""
     return {"spaced": systems.spaced, "numbers": systems.SHORT_NAMES, "birth": written_birth}
 
 
@@ -104,12 +118,12 @@ def _form(request: AnyRequest, bound: forms.Bound[Registration], **more: Any) ->
         "peoples": sorted(PEOPLES.items(), key=lambda item: item[0]),
         "lookalikes": (),
         "wanted": None,
-        **_words(),
+        **words(),
         **more,
     }
     status = 422 if bound.errors or context["lookalikes"] else 200
     return page(
-        request, "registry/registration.html", status=status, title=_("Register a patient"), styles=_STYLES, **context
+        request, "registry/registration.html", status=status, title=_("Register a patient"), styles=STYLES, **context
     )
 
 
@@ -146,7 +160,7 @@ async def find_places(request: AnyRequest) -> Response[bytes]:
 
 
 @post("/people/{person:str}/here", opt={"permission": "care.declare"}, status_code=200)
-async def declare_here(request: AnyRequest, person: str) -> Redirect:
+async def declare_here(request: AnyRequest, person: FromPath[str]) -> Redirect:
     """The patient is here: open a visit, and with it the chart."""
     reason = await _text(request, "reason")
     if len(reason) < 3:

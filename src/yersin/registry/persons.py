@@ -14,13 +14,14 @@ from yersin.db import Connection
 from yersin.db.migrate import Step
 from yersin.fhir import r4
 from yersin.guard.access import Access
-from yersin.guard.writing import Create, Writing
+from yersin.guard.writing import Create, Update, Writing
 from yersin.search import people
 from yersin.search.page import Query
 from yersin.search.tokens import IDENTIFIER, PHONE, YEAR, phone, signs, typed
 from yersin.store.identity import new_id
+from yersin.store.versions import Version
 
-from . import citizen_card, systems
+from . import citizen_card, editing, systems
 from .matching import Description, Likeness, compare
 from .registration import Registration, patient
 
@@ -36,6 +37,8 @@ COMMENT ON TABLE registry_form IS 'Idempotency keys of forms that were done, and
     ),
 )
 MOST_LIKELY = 5
+#: people a search shows at most
+SHOWN = people.SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,22 @@ async def register(access: Access, key: str, form: Registration) -> str:
     return await access.atomically(work)
 
 
-async def _hold(writing: Writing, number: str) -> None:
+async def correct(access: Access, seen: Version, form: Registration) -> None:
+    """Write what a form changes in the version of a Patient it was compared with. Raises TakenError, Problem (conflict)."""
+    person = seen.resource()
+    assert isinstance(person, r4.Patient)  # noqa: S101 - that is what was read
+    was = editing.values_of(person)
+
+    async def work(writing: Writing) -> None:
+        number = systems.plain(form.personal)
+        if number != was["personal"]:
+            await _hold(writing, number, but=seen.id)
+        await writing.write([Update(resource=editing.changed(person, form, was), expected=seen.ver)])
+
+    await access.atomically(work)
+
+
+async def _hold(writing: Writing, number: str, *, but: str = "") -> None:
     """Keep a personal number to this transaction until it ends. Raises TakenError when it is somebody's already."""
     if not number:
         return
@@ -122,7 +140,8 @@ async def _hold(writing: Writing, number: str) -> None:
     await writing.connection.execute("SELECT pg_advisory_xact_lock($1)", indexer.hashes([way])[0])
     # of the whole nation: it is for the page to tell the asker what may be told
     found = await people.find(writing.connection, indexer.key, people.Asked(alternatives=((way,),)), None)
-    if any(n.system == systems.NATIONAL_ID and n.value == number for c in found for n in c.patient.identifier):
+    others = [c.patient for c in found if c.patient.id != but]
+    if any(n.system == systems.NATIONAL_ID and n.value == number for p in others for n in p.identifier):
         raise TakenError
 
 

@@ -127,7 +127,9 @@ def patient(form: Registration, keeper: r4.Reference) -> r4.Patient:
     """Write the Patient."""
     made: dict[str, Any] = {
         "resourceType": "Patient",
-        "extension": [{"url": systems.ETHNICITY, "valueCodeableConcept": _people(form.ethnicity)}],
+        "extension": [{"url": systems.ETHNICITY, "valueCodeableConcept": _people(form.ethnicity)}]
+        if form.ethnicity in PEOPLES
+        else [],
         "identifier": list(_identifiers(form)),
         "active": True,
         "name": [_name(form)],

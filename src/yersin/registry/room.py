@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yersin.room import Room
+from yersin.room import Room, Slot
 from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import pages, persons
+from . import accounts, editing_pages, pages, persons
 
 ROOM = Room(
     name="registry",
     folder=Path(__file__).parent,
-    pages=pages.PAGES,
+    pages=(*pages.PAGES, *editing_pages.PAGES),
     tables=persons.TABLES,
+    slots=(
+        Slot(
+            place="home.cards",
+            template="registry/accounts_card.html",
+            permission="account.write",
+            gather=accounts.accounts,
+            order=50,
+        ),
+    ),
     menu=(
         MenuItem(label=N_("Find a patient"), href="/people", icon="search", permission="person.find", go="f"),
         MenuItem(

@@ -1,26 +1,47 @@
 // The people search: arrow keys walk the results, Enter opens the first, what was typed is still there on coming back.
-import { forEach } from "@yersin/web/browser/parts/page";
+// What was found is told to screen readers in one sentence; the list itself is no live region, or all of it would be read.
+import { account, forEach } from "@yersin/web/browser/parts/page";
 
-const KEPT = "people-q";
+const KEPT = `people-q:${account()}`;
 
 function results(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("#found [data-result]")];
 }
 
+/** The text that the results on the page are for; an answer overtaken by a newer question never gets here. */
+function answered(): string {
+  return document.getElementById("found")?.dataset["q"] ?? "";
+}
+
+function target(key: string, all: HTMLElement[], here: number, input: HTMLElement): HTMLElement | undefined {
+  if (key === "ArrowDown") return all[Math.min(here + 1, all.length - 1)];
+  if (key === "ArrowUp") return here > 0 ? all[here - 1] : input;
+  if (here < 0) return undefined; // in the field these keys have their usual meaning
+  if (key === "Home") return all[0];
+  if (key === "End") return all[all.length - 1];
+  return key === "Escape" ? input : undefined;
+}
+
 function step(event: KeyboardEvent, input: HTMLInputElement): void {
-  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
   const all = results();
   const here = all.indexOf(document.activeElement as HTMLElement);
-  if (document.activeElement !== input && here < 0) return;
+  if (here < 0 && document.activeElement !== input) return;
+  const next = target(event.key, all, here, input);
+  if (!next) return;
   event.preventDefault();
-  const next = event.key === "ArrowDown" ? here + 1 : here - 1;
-  (next < 0 ? input : all[Math.min(next, all.length - 1)])?.focus();
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function say(): void {
+  const place = document.querySelector("[data-find-said]");
+  const words = document.getElementById("found")?.dataset["said"] ?? "";
+  if (place && place.textContent !== words) place.textContent = words;
 }
 
 forEach<HTMLFormElement>("[data-find]", (form) => {
   const input = form.querySelector<HTMLInputElement>("input[type=search]");
   if (!input) return;
-  let shown = input.value;
   const before = sessionStorage.getItem(KEPT);
   if (!input.value && before) {
     input.value = before;
@@ -28,15 +49,16 @@ forEach<HTMLFormElement>("[data-find]", (form) => {
     queueMicrotask(() => input.dispatchEvent(new Event("find")));
   }
   document.addEventListener("htmx:afterSwap", () => {
-    shown = input.value;
-    sessionStorage.setItem(KEPT, shown);
+    sessionStorage.setItem(KEPT, answered());
+    say();
   });
   document.addEventListener("keydown", (event) => step(event, input));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const first = results()[0];
-    if (shown === input.value && first instanceof HTMLAnchorElement) first.click();
-    else if (shown === input.value && first) first.focus();
+    const isAnswered = answered() === input.value.trim();
+    if (isAnswered && first instanceof HTMLAnchorElement) first.click();
+    else if (isAnswered && first) first.focus();
     else input.dispatchEvent(new Event("find"));
   });
 });
@@ -49,4 +71,3 @@ document.addEventListener("click", (event) => {
   const name = form.querySelector("[data-here-name]");
   if (name) name.textContent = opener.dataset["name"] ?? "";
 });
-document.querySelector("form[data-sign-out]")?.addEventListener("submit", () => sessionStorage.removeItem(KEPT));
