@@ -117,3 +117,36 @@ def test_odd_filters_are_left_out_and_odd_names_are_not_found(analyst):
     assert analyst.get("/centre?period=x&province=%27&facility=y&compare=z&activity=%22%3E").status_code == 200
     assert analyst.get("/centre/numbers/nothing").status_code == 404
     assert analyst.get("/centre/export.csv?table=nothing").status_code == 404
+
+
+def test_an_administrator_of_a_facility_sees_the_list_behind_a_number_without_names(house):
+    page = house.signed_in("quantribv").get("/centre/numbers/asked?period=90").text
+    listed = re.findall(r"<li>(.*?)</li>", page.partition('class="plain-list"')[2].partition("</ul>")[0], re.DOTALL)
+    assert listed
+    assert all("Sông Hồng" in line for line in listed), "requests of other facilities are not on it"
+    assert "Hoàng Văn Sơn" not in page
+    assert "/records/" not in page
+
+
+def test_every_number_on_the_page_leads_to_its_definition_with_its_moment(analyst):
+    page = analyst.get("/centre?period=90").text
+    figures_ = page.partition('id="figures"')[2]
+    cells = re.findall(r'<td class="number"[^>]*>(.*?)</td>', figures_, re.DOTALL)
+    # what is compared with, and other people's counts (population), have their source beside them instead
+    plain = [c for c in cells if re.search(r"[0-9]", c) and "<a " not in c]
+    assert len(plain) < len(cells) / 2
+    for path in sorted(set(re.findall(r'href="(/centre/numbers/[a-z]+)', figures_))):
+        opened = analyst.get(path).text
+        assert "Định nghĩa" in opened
+        assert "Tính đến" in opened
+
+
+def test_the_map_has_the_archipelagos_and_the_table_a_dated_source(analyst):
+    page = analyst.get("/centre").text
+    tiles = page.partition('class="tiles"')[2].partition("</svg>")[0]
+    assert tiles.count('class="tile ') == 34 + 2
+    assert "Hoàng Sa" in tiles
+    assert "Trường Sa" in tiles
+    sources = page.partition("sources")[2].partition("</ol>")[0]
+    assert re.search(r"20\d\d", sources)
+    assert "hư cấu" in page

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from yersin.fhir.problem import problem
 from yersin.guard import audit
@@ -147,7 +148,7 @@ async def as_of(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/centre/numbers/{indicator:str}", opt=_ENTITLED)
-async def number(request: AnyRequest, indicator: str) -> Response[bytes]:
+async def number(request: AnyRequest, indicator: FromPath[str]) -> Response[bytes]:
     """One number: its definition, its moment, its value and, for those allowed, its list."""
     if indicator not in INDICATORS:
         raise problem("not-found", _("There is no such figure."), status=404)

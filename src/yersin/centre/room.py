@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yersin.room import Room
+from yersin.room import Room, Slot
 from yersin.web.language import N_
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import pages
+from . import home, pages
 
 ROOM = Room(
     name="centre",
@@ -17,6 +17,7 @@ ROOM = Room(
     menu=(
         MenuItem(label=N_("The nation"), href="/centre", icon="map", permission="figures.read", group=N_("Figures"), go="n"),
     ),
+    slots=(Slot(place="home.cards", template="centre/home.html", permission="figures.read", gather=home.nation, order=40),),
     palette=(
         PaletteEntry(label=N_("Figures of the nation"), href="/centre", icon="chart-column", permission="figures.read",
                      words="so lieu quoc gia thong ke ban do tinh"),
