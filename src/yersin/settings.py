@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -31,6 +32,10 @@ class Settings:
     zone: str = "Asia/Ho_Chi_Minh"
     #: the address people reach this server at; derived from host and port when empty
     public_url: str = ""
+    #: addresses of STUN and TURN servers for video calls, and the secret shared with coturn (RFC 7064, RFC 7065)
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    turn_secret: str = ""
 
     @property
     def base_url(self) -> str:
@@ -56,7 +61,25 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         workers=_whole("workers", text["workers"], default.workers, 256),
         zone=_zone(text["zone"] or default.zone),
         public_url=text["public_url"],
+        **_relays(text),
     )
+
+
+def _relays(text: Mapping[str, str]) -> dict[str, Any]:
+    stun, turn = (_addresses(name, text[name]) for name in ("stun", "turn"))
+    if turn and not text["turn_secret"]:
+        raise BadSettingError("YERSIN_TURN is set without YERSIN_TURN_SECRET; give the static-auth-secret of coturn")
+    return {"stun": stun, "turn": turn, "turn_secret": text["turn_secret"]}
+
+
+def _addresses(name: str, text: str) -> tuple[str, ...]:
+    found = tuple(text.replace(",", " ").split())
+    wrong = next((each for each in found if not each.startswith((f"{name}:", f"{name}s:"))), None)
+    if wrong is not None:
+        raise BadSettingError(
+            f"YERSIN_{name.upper()} holds {wrong!r}; use addresses such as {name}:relay.example.vn:3478"
+        )
+    return found
 
 
 def _whole(name: str, text: str, default: int, limit: int) -> int:

@@ -15,12 +15,14 @@ AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 SON = next(m.patient_id for m in demo_people() if m.patient_id)
 PAGES = {
     "tram": ["/", "/people", "/people/new", f"/records/{SON}", f"/records/{SON}/timeline", f"/records/{SON}/results",
-             f"/records/{SON}/documents", f"/records/{SON}/images", f"/records/{SON}/vitals/new", f"/telehealth/ask/{SON}",
-             "/telehealth/sent"],
+             f"/records/{SON}/results/85354-9", f"/records/{SON}/documents", f"/records/{SON}/images", f"/records/{SON}/vitals/new",
+             f"/people/{SON}/edit", f"/telehealth/ask/{SON}", "/telehealth/sent"],
+    "bstinh": ["/", "/telehealth/queue"],
     "chuyengia": ["/", "/telehealth/queue"],
-    "benhnhan": ["/my-record", "/my-record/who-looked"],
-    "boyte": ["/centre"],
+    "benhnhan": ["/", "/my-record", "/my-record/who-looked"],
+    "boyte": ["/", "/centre", "/centre/numbers/asked", "/centre/numbers/records"],
     "quantri": ["/"],
+    "quantribv": ["/", "/centre/numbers/asked"],
 }  # fmt: skip
 _RUN = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}))
   .violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join(' | '))"""

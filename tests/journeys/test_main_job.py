@@ -105,6 +105,9 @@ def _meet(station: Page, hospital: Page, request: str) -> None:
     for page in (hospital, station):
         page.wait_for_function(f"() => ({_FRAMES})[0] > 10")
     expect(hospital.locator("body")).to_contain_text("HOÀNG VĂN SƠN")
+    chart = hospital.frame_locator("iframe[data-record]")
+    chart.locator(f"a[href='/records/{SON}/results']").first.click()
+    expect(chart.locator("main")).to_contain_text("HbA1c")
 
 
 def _concludes(page: Page, request: str) -> None:

@@ -16,13 +16,15 @@ from litestar.types import ASGIApp
 
 from yersin import settings as settings_
 from yersin.api.app import Api
+from yersin.db import DatabaseFailure
+from yersin.documents import public_routes
 from yersin.jobs import periodic
 from yersin.room import Room
 from yersin.settings import Settings
 from yersin.web.frame import Frame
 from yersin.web.site import assemble
 
-from . import drafts, entrance, health
+from . import drafts, entrance, failures, health
 from .asking import AccessMiddleware, ApiAsker
 from .ground import opened
 from .rooms import ROOMS
@@ -60,12 +62,14 @@ def pages(house: House, rooms: Sequence[Room] = ROOMS, kept: Mapping[str, Any] |
             *(drafts.save, drafts.read, drafts.discard),
             *(entrance.show_sign_in, entrance.sign_in, entrance.sign_out),
             *health.PAGES,
+            *public_routes.ROUTES,
         ],
         guards=[require_sign_in],
         middleware=[AccessMiddleware, *site.middleware],
-        exception_handlers=dict[Any, Any](site.exception_handlers),
+        exception_handlers={**dict[Any, Any](site.exception_handlers), DatabaseFailure: failures.on_failure},
         state=site.state,
         openapi_config=None,
+        logging_config=None,  # app/logs.py is the house's: the framework's would print what failures say
     )
     app.state.house = house
     app.state.rooms = tuple(rooms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
@@ -45,6 +46,13 @@ async def of_session(ground: Ground, headers: Mapping[bytes, bytes], address: st
         if who is not None:
             return ground.access(who)
     return ground.access(nobody(address))
+
+
+def account_mark(access: Access) -> str:
+    """Opaque mark of the account, by which a browser keeps apart what several people leave in it; empty for nobody."""
+    if access.who.account is None:
+        return ""
+    return hmac.digest(access.ground.keys.get("cookies"), b"mark|" + access.who.account.bytes, "sha256").hex()[:20]
 
 
 class ApiAsker:
@@ -96,6 +104,7 @@ class AccessMiddleware:
             access = await of_session(house_of(scope["litestar_app"]).ground, headers, client[0])
             state["access"] = access if access.who.role != "nobody" else None
             state["session_id"] = session_token(headers)
+            state["account"] = account_mark(access)
             if not scope["route_handler"].opt.get("public"):  # public pages record what matters themselves
                 await self._recorded(access, scope, receive, send)
                 return

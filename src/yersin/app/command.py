@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging.config
 import re
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 from yersin import settings as settings_
-from yersin.api.importing import Importer, Report
+from yersin.api.importing import Finding, Importer, Report
 from yersin.db import DatabaseFailure, embedded
 from yersin.fhir.problem import Problem
 from yersin.guard.access import Ground
@@ -24,19 +25,48 @@ from yersin.registry import units_loading
 from yersin.settings import BadSettingError, Settings
 from yersin.terminology import icd10
 
-from . import demonstration, serving, working
+from . import demonstration, logs, serving, working
 from .ground import opened, prepared
 
+#: what a message quotes, and what a conditional reference asks for
+_VALUES = re.compile(r"'[^']*'|«[^»]*»|(?<=\?)\S+")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def main() -> None:
     """Run the command line; what people can mend is told in one line, without a stack trace."""
+    logging.config.dictConfig(logs.CONFIG)
     try:
         command()
-    except (Problem, DatabaseFailure, BadSettingError) as error:
-        click.echo(f"yersin: {error}", err=True)
-        sys.exit(1)
+    except DatabaseFailure as failure:
+        _fail(failure.vi, str(failure))
+    except (Problem, BadSettingError) as error:
+        _fail(str(error))
+    except OSError as error:
+        place = error.filename or "A file"
+        _fail(
+            f"{place} không dùng được. Hãy chọn thư mục khác bằng YERSIN_DATA_DIR, hoặc sửa quyền truy cập.",
+            f"{place} cannot be used ({error.strerror}). Choose another folder by YERSIN_DATA_DIR, or mend its rights.",
+        )
+    except Exception as error:  # noqa: BLE001 - a failure's words may repeat a patient's data: its kind and places are told
+        _fail("Lỗi ngoài dự kiến. | Something went wrong here:", logs.places(error))
+
+
+def _fail(*lines: str) -> None:
+    """Say what is wrong, in Vietnamese first where it is known in both languages, and end."""
+    for line in lines:
+        click.echo(f"yersin: {line}", err=True)
+    sys.exit(1)
+
+
+def _settings() -> Settings:
+    """Settings of this run. Raises BadSettingError; never repeats an address, which may hold a password."""
+    settings = settings_.read()
+    if settings.database_url and not settings.database_url.startswith(("postgresql://", "postgres://")):
+        raise BadSettingError(
+            "YERSIN_DATABASE_URL is no address of a PostgreSQL; write postgresql://name:password@host/database"
+        )
+    return settings
 
 
 @click.group()
@@ -52,13 +82,13 @@ def command() -> None:
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve pages and API. Example: yersin serve --port 8080"""
     given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None}
-    _run(serving.serve(replace(settings_.read(), **given)))  # type: ignore[arg-type] # each option has its field's type
+    _until_stopped(serving.serve(replace(_settings(), **given)))  # type: ignore[arg-type] # each option has its field's type
 
 
 @command.command()
 def demo() -> None:
     """Load a small invented country and serve it. Example: yersin demo"""
-    _run(demonstration.demonstrate(settings_.read()))
+    _until_stopped(demonstration.demonstrate(_settings()))
 
 
 @command.command(name="import")
@@ -68,7 +98,7 @@ def import_(paths: tuple[Path, ...]) -> None:
 
     Run again after an interruption, it goes on where it was cut off.
     """
-    _run(_import(settings_.read(), paths))
+    _run(_import(_settings(), paths))
 
 
 async def _import(settings: Settings, paths: tuple[Path, ...]) -> None:
@@ -85,13 +115,19 @@ async def _import(settings: Settings, paths: tuple[Path, ...]) -> None:
     seconds = time.monotonic() - begun
     click.echo(err=True)
     for finding in report.findings:
-        click.echo(str(finding), err=True)
+        click.echo(_without_values(finding), err=True)
     click.echo(
         f"{report.resources} resources from {report.files} files in {seconds:.1f} s ({report.resources / seconds:.0f}/s); "
         f"{report.skipped} were here already; {len(report.findings)} findings"
     )
     if report.findings:
         sys.exit(2)
+
+
+def _without_values(finding: Finding) -> str:
+    """Say what is wrong and where, without the values met there: what is printed may be kept as a log."""
+    words = _VALUES.sub("'…'", finding.issue.diagnostics)
+    return str(replace(finding, issue=replace(finding.issue, diagnostics=words)))
 
 
 @command.command()
@@ -102,7 +138,7 @@ def token(scope: str, ttl: str) -> None:
     match = re.fullmatch(r"(\d+)([smhd])", ttl)
     if match is None:
         raise click.BadParameter(f"{ttl!r}; write a number and a unit, such as 90s, 30m, 1h or 7d", param_hint="--ttl")
-    _run(_token(settings_.read(), scope, int(match[1]) * _UNITS[match[2]]))
+    _run(_token(_settings(), scope, int(match[1]) * _UNITS[match[2]]))
 
 
 async def _token(settings: Settings, scope: str, seconds: int) -> None:
@@ -113,7 +149,7 @@ async def _token(settings: Settings, scope: str, seconds: int) -> None:
 @command.command()
 def migrate() -> None:
     """Bring the database to this release's schema. Example: yersin migrate"""
-    _run(_migrate(settings_.read()))
+    _run(_migrate(_settings()))
 
 
 async def _migrate(settings: Settings) -> None:
@@ -124,7 +160,7 @@ async def _migrate(settings: Settings) -> None:
 @command.command()
 def worker() -> None:
     """Do the work behind the pages beside running servers. Example: yersin worker"""
-    _run(working.work(settings_.read()))
+    _until_stopped(working.work(_settings()))
 
 
 @command.group()
@@ -136,7 +172,7 @@ def load() -> None:
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 def load_units(path: Path) -> None:
     """Load provinces and communes, with boundaries beside them. Example: yersin load units vietnam/admin-units"""
-    _run(_load_units(settings_.read(), path))
+    _run(_load_units(_settings(), path))
 
 
 async def _load_units(settings: Settings, path: Path) -> None:
@@ -149,7 +185,7 @@ async def _load_units(settings: Settings, path: Path) -> None:
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 def load_icd10(path: Path) -> None:
     """Load the ministry's ICD-10 list (annex 1 of Decision 4469/QĐ-BYT). Example: yersin load icd10 icd10.xlsx"""
-    _run(_load_icd10(settings_.read(), path))
+    _run(_load_icd10(_settings(), path))
 
 
 async def _load_icd10(settings: Settings, path: Path) -> None:
@@ -180,3 +216,9 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     import uvloop  # noqa: PLC0415 - not needed for --help
 
     uvloop.run(work)
+
+
+def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run what ends by a signal: Ctrl-C is its orderly end."""
+    with suppress(KeyboardInterrupt):
+        _run(work)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from yersin.guard.access import Access
 from yersin.web.shell import AnyRequest
@@ -52,7 +53,7 @@ async def save(request: AnyRequest) -> Response[None]:
 
 
 @get("/drafts/{key:str}")
-async def read(request: AnyRequest, key: str) -> Response[bytes]:
+async def read(request: AnyRequest, key: FromPath[str]) -> Response[bytes]:
     """Return a draft of one's own; nothing (204) when there is none."""
     access = _access(request)
     async with access.own_tables() as connection:
@@ -65,7 +66,7 @@ async def read(request: AnyRequest, key: str) -> Response[bytes]:
 
 
 @post("/drafts/{key:str}/discard", status_code=204)
-async def discard(request: AnyRequest, key: str) -> None:
+async def discard(request: AnyRequest, key: FromPath[str]) -> None:
     """Forget a draft."""
     access = _access(request)
     async with access.own_tables() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from yersin.fhir.problem import Problem
@@ -22,7 +23,7 @@ _SHIFT = 14 * 3600
 
 
 @get("/sign-in", opt={"public": True})
-async def show_sign_in(request: AnyRequest, next_path: str = "/") -> Response[bytes]:
+async def show_sign_in(request: AnyRequest, next_path: FromQuery[str] = "/") -> Response[bytes]:
     """Show the sign-in page."""
     return sign_in_page(request, next_path=next_path)
 

@@ -12,6 +12,7 @@ from yersin.db import embedded
 from yersin.fhir.problem import problem
 from yersin.settings import Settings
 
+from . import logs
 from .asgi import Application
 from .ground import prepared
 
@@ -25,7 +26,8 @@ def refuse_taken_port(settings: Settings) -> None:
         except OSError as error:
             text = (
                 f"{settings.host}:{settings.port} cannot be used ({error.strerror}). Is Yersin running already? "
-                f"Stop it, or choose another port: YERSIN_PORT={settings.port + 1}"
+                f"Stop it, or choose another port: YERSIN_PORT={settings.port + 1}\n"
+                f"Cổng {settings.port} không dùng được. Yersin đang chạy rồi chăng? Hãy dừng nó, hoặc chọn cổng khác như trên."
             )
             raise problem("conflict", text, status=500) from error
 
@@ -51,6 +53,7 @@ async def run_web(settings: Settings, url: str) -> None:
         loop="uvloop",
         http="httptools",
         access_log=False,
+        log_config=logs.CONFIG,
         log_level="warning",
         server_header=False,
         proxy_headers=False,

@@ -17,7 +17,7 @@ class CastMember:
     """Somebody a visitor can sign in as; the ids are of resources the generator makes."""
 
     login: str
-    role: str  # health-worker | doctor | specialist | patient | analyst | administrator
+    role: str  # health-worker | doctor | specialist | patient | analyst | administrator | facility-administrator
     name: Name
     title_vi: str
     title_en: str
@@ -65,6 +65,9 @@ CAST: tuple[CastMember, ...] = (
                title_vi="Chuyên viên phân tích, Bộ Y tế", title_en="Ministry analyst", facility="ministry"),
     CastMember(login="quantri", role="administrator", name=compose("Đỗ", "Quang", "Minh"), sex="male",
                title_vi="Quản trị hệ thống", title_en="Administrator", facility="ministry"),
+    CastMember(login="quantribv", role="facility-administrator", name=compose("Vũ", "Thị", "Hạnh"), sex="female",
+               title_vi="Quản trị cơ sở, bệnh viện trung ương", title_en="Facility administrator, central hospital",
+               facility="central/0"),
 )  # fmt: skip
 
 

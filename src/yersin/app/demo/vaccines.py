@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from yersin.app.demo.body import BIRTH_WEIGHT, measure_size, months
 from yersin.app.demo.body import weight as weigh
 from yersin.app.demo.chart import Chart, Diagnosis, Visit, stamp
-from yersin.app.demo.codes import CVX, JSON, concept
+from yersin.app.demo.codes import CVX, JSON, concept, ref
 from yersin.app.demo.facilities import Facility
 from yersin.app.demo.workforce import Worker
 
@@ -127,7 +127,7 @@ def immunise(
         "status": "completed", "vaccineCode": vaccine, "patient": chart.subject,
         "occurrenceDateTime": visit.when if visit else stamp(day, chart.rng.randrange(450, 660)), "primarySource": True,
         "location": {"reference": f"Location/{site.location_id}"}, "lotNumber": f"MAU{chart.rng.randrange(1000, 9999)}",
-        "performer": [{"actor": worker.ref}],
+        "performer": [{"actor": worker.ref}, {"actor": ref("Organization", site.id, site.name)}],
         "protocolApplied": [{"doseNumberPositiveInt": number, **({"targetDisease": [{"text": targets}]} if targets else {})}],
     }  # fmt: skip
     if visit:

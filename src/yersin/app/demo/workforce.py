@@ -19,6 +19,7 @@ TITLES = {
     "nurse": ("Điều dưỡng", "Nurse"),
     "analyst": ("Chuyên viên phân tích", "Analyst"),
     "administrator": ("Quản trị hệ thống", "Administrator"),
+    "facility-administrator": ("Quản trị cơ sở", "Facility administrator"),
 }
 #: whom a kind of facility employs: role, specialty, how many
 POSTS: dict[str, tuple[tuple[str, str, int], ...]] = {
@@ -58,6 +59,17 @@ def hire(seed: int, facilities: dict[str, Facility], staff: Staff) -> Iterator[l
         staff[facility.key] = tuple(workers)
         if batch:
             yield batch
+    yield [r for at, member in enumerate(_offices()) for r in _officer(seed, facilities, member, number + at)]
+
+
+def _offices() -> list[CastMember]:
+    """The cast in posts that no history needs; numbered last, so that everybody else keeps theirs."""
+    return [member for member in CAST if member.role == "facility-administrator"]
+
+
+def _officer(seed: int, facilities: dict[str, Facility], member: CastMember, number: int) -> list[JSON]:
+    facility = facilities.get(member.facility)
+    return _worker(seed, facility, (member.role, ""), number, member)[1] if facility else []
 
 
 def _posts(facility: Facility) -> list[tuple[str, str]]:
@@ -109,7 +121,7 @@ def _identity(
 def _practitioner(worker: Worker, name: names.Name, sex: str, year: int, number: int) -> JSON:
     vi, en = TITLES[worker.role]
     licence = f"99{number:05d}/DEMO-GPHN"
-    clinical = worker.role not in {"analyst", "administrator"}
+    clinical = worker.role not in {"analyst", "administrator", "facility-administrator"}
     return resource(
         "Practitioner", worker.id,
         identifier=[{"system": LICENCE_NUMBER, "value": licence}] if clinical else None, active=True,
