@@ -19,6 +19,9 @@ from yersin.web import csrf, language, wording
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
+
+#: header by which a browser says that it asks for a page to show inside another (https://www.w3.org/TR/fetch-metadata/)
+_DESTINATION = b"sec-fetch-dest"
 _POLICY = (
     "default-src 'none'",
     "script-src 'self'",
@@ -29,23 +32,27 @@ _POLICY = (
     "media-src 'self' blob:",
     "worker-src 'self'",
     "manifest-src 'self'",
+    "frame-src 'self'",
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",
 )
 CSP = "; ".join(_POLICY)
-_HEADERS = (
-    (b"content-security-policy", CSP.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"permissions-policy",
-        b"camera=(self), microphone=(self), display-capture=(self), geolocation=(self), payment=()",
-    ),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
+_HEADERS = {
+    b"content-security-policy": CSP.encode(),
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"permissions-policy": b"camera=(self), microphone=(self), display-capture=(self), geolocation=(self), payment=()",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+}
+#: the same for a page that another page of this site shows beside its own content, as the call shows the chart
+_FRAMED = {
+    **_HEADERS,
+    b"content-security-policy": CSP.replace("frame-ancestors 'none'", "frame-ancestors 'self'").encode(),
+    b"x-frame-options": b"SAMEORIGIN",
+}
 
 
 class Frame:
@@ -62,7 +69,7 @@ class Frame:
             return
         state = scope.setdefault("state", {})
         with self._surroundings(scope, state):
-            await self.app(scope, receive, _finishing(send, state))
+            await self.app(scope, receive, _finishing(send, state, _FRAMED if is_framed(scope) else _HEADERS))
 
     @contextmanager
     def _surroundings(self, scope: Scope, state: dict[str, object]) -> Iterator[None]:
@@ -81,6 +88,11 @@ class Frame:
             wording.zone.reset(token)
 
 
+def is_framed(scope: Scope) -> bool:
+    """Whether the answer is to be shown in a frame of another page."""
+    return any(name == _DESTINATION and value == b"iframe" for name, value in scope["headers"])
+
+
 def read_cookies(header: str) -> dict[str, str]:
     """Read a Cookie header; a malformed one counts as none."""
     jar: SimpleCookie = SimpleCookie()
@@ -91,12 +103,12 @@ def read_cookies(header: str) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def _finishing(send: Send, state: dict[str, object]) -> Send:
+def _finishing(send: Send, state: dict[str, object], kept: Mapping[bytes, bytes]) -> Send:
     async def finish(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = list(message["headers"])
             present = {name.lower() for name, _ in headers}
-            headers += [(name, value) for name, value in _HEADERS if name not in present]
+            headers += [(name, value) for name, value in kept.items() if name not in present]
             if b"cache-control" not in present:
                 headers.append((b"cache-control", b"no-store"))
             headers.append((b"x-request-id", str(state["request_id"]).encode()))

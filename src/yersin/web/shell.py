@@ -13,6 +13,7 @@ from litestar.response import Redirect
 
 from yersin.web import csrf, language
 from yersin.web.assets import Assets
+from yersin.web.frame import is_framed
 from yersin.web.menu import MenuItem, PaletteEntry, Visitor, active, allowed, grouped
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Shell:
     language: str
     csrf_token: str
     request_id: str
+    #: shown inside another page of this site: content and banner alone, without menu and bar
+    framed: bool = False
+    #: opaque mark of the account: browsers keep drafts by it
+    account: str = ""
     modules: Sequence[str] = ()
     styles: Sequence[str] = ()
     search_url: str = ""
@@ -83,6 +88,8 @@ def shell_for(request: AnyRequest, modules: Sequence[str] = (), styles: Sequence
         language=language.current(),
         csrf_token=csrf_token(request),
         request_id=state.get("request_id", ""),
+        account=state.get("account", ""),
+        framed=is_framed(request.scope),
         modules=modules,
         styles=styles,
         search_url=site.search_url if visitor else "",

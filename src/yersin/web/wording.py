@@ -62,6 +62,11 @@ def as_wait(span: timedelta) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60:02}:{rest % 60:02}"
 
 
+def as_waited(since: datetime, now: datetime | None = None) -> int:
+    """Count the seconds since a moment by this server's clock; pages count on from there, whatever their own clock says."""
+    return max(0, int(((now or datetime.now(UTC)) - since).total_seconds()))
+
+
 def as_ago(moment: datetime | None, now: datetime | None = None) -> str:
     """Write how long ago (or how soon) in rough words; beyond a week the date."""
     if moment is None:
@@ -108,5 +113,5 @@ def initials(name: str) -> str:
 
 FILTERS = {
     "date": as_date, "time": as_time, "moment": as_moment, "number": as_number,
-    "ago": as_ago, "wait": as_wait, "age": as_age, "initials": initials,
+    "ago": as_ago, "wait": as_wait, "waited": as_waited, "age": as_age, "initials": initials,
 }  # fmt: skip

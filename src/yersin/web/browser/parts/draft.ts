@@ -1,6 +1,8 @@
 // Drafts: a form with data-draft="key" is kept as it is typed, here at once and on the server after a pause, and restored.
 // Never passwords, files or tokens. The key is opaque. A newer copy from another tab or device is noted, never overwritten.
-import { forEach, iconMarkup, send } from "./page";
+// Several people share a device: each account has its own drafts. When another one comes, what the server holds of the
+// first is removed here; what it does not hold yet is kept for a day, for its owner alone.
+import { account, forEach, iconMarkup, send } from "./page";
 import { _, clock } from "./words";
 
 interface Draft {
@@ -8,6 +10,7 @@ interface Draft {
   version: number;
   values: Record<string, string[]>;
   saved_at: string;
+  on_server?: boolean;
 }
 
 const PREFIX = "draft:";
@@ -15,9 +18,13 @@ const DAY = 24 * 3600 * 1000;
 const LEFT_OUT = new Set(["csrf_token", "idempotency_key"]);
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("drafts") : null;
 
-function fromDisk(key: string): Draft | null {
+function nameOf(key: string): string {
+  return `${PREFIX}${account()}:${key}`;
+}
+
+function read(name: string): Draft | null {
   try {
-    const found = JSON.parse(localStorage.getItem(PREFIX + key) ?? "null") as Draft | null;
+    const found = JSON.parse(localStorage.getItem(name) ?? "null") as Draft | null;
     return found && Date.now() - Date.parse(found.saved_at) < DAY ? found : null;
   } catch {
     return null;
@@ -26,22 +33,24 @@ function fromDisk(key: string): Draft | null {
 
 function toDisk(draft: Draft): void {
   try {
-    localStorage.setItem(PREFIX + draft.key, JSON.stringify(draft));
+    localStorage.setItem(nameOf(draft.key), JSON.stringify(draft));
   } catch {
     // Storage may be full or forbidden; the server copy remains.
   }
 }
 
-/** Forget drafts kept on this device: all of them on signing out, stale ones at every start. */
-export function forgetLocal(all: boolean): void {
+/** Forget drafts kept on this device: one's own on signing out; at every start stale ones, and those of others that the server holds. */
+export function forgetLocal(own: boolean): void {
   for (const name of Object.keys(localStorage).filter((key) => key.startsWith(PREFIX))) {
-    if (all || !fromDisk(name.slice(PREFIX.length))) localStorage.removeItem(name);
+    const mine = name.startsWith(nameOf(""));
+    const draft = read(name);
+    if (!draft || (mine ? own : account() && draft.on_server)) localStorage.removeItem(name);
   }
 }
 
 /** No copy of a draft remains, here or on the server. */
 function forget(key: string): void {
-  localStorage.removeItem(PREFIX + key);
+  localStorage.removeItem(nameOf(key));
   void send(`/drafts/${encodeURIComponent(key)}/discard`, "").catch(() => null);
 }
 
@@ -61,7 +70,7 @@ class Keeper {
     form.addEventListener("input", () => this.touched());
     form.addEventListener("change", () => this.touched());
     form.addEventListener("htmx:afterRequest", (event) => this.answered(event as CustomEvent));
-    channel?.addEventListener("message", (event: MessageEvent<{ key: string }>) => this.elsewhere(event.data.key));
+    channel?.addEventListener("message", (event: MessageEvent<{ name: string }>) => this.elsewhere(event.data.name));
     void this.begin();
   }
 
@@ -81,7 +90,7 @@ class Keeper {
   }
 
   private async begin(): Promise<void> {
-    const local = fromDisk(this.key);
+    const local = read(nameOf(this.key));
     if (local) this.restore(local);
     const answer = await fetch(`/drafts/${encodeURIComponent(this.key)}`, { headers: { accept: "application/json" } }).catch(() => null);
     if (answer?.status !== 200) return;
@@ -109,21 +118,24 @@ class Keeper {
     const draft = { key: this.key, version: this.version, values: this.values(), saved_at: new Date().toISOString() };
     toDisk(draft);
     this.form.setAttribute("data-draft-safe", "");
-    channel?.postMessage({ key: this.key });
+    channel?.postMessage({ name: nameOf(this.key) });
     this.say(_("Kept on this device at %(time)s", { time: clock(new Date()) }));
     clearTimeout(this.timer);
     this.timer = window.setTimeout(() => void this.upload(draft), 1500);
   }
 
-  private async upload({ key, version, values }: Draft): Promise<void> {
+  private async upload(draft: Draft): Promise<void> {
     if (this.conflict || this.done) return;
+    const { key, version, values } = draft;
     const answer = await send("/drafts", JSON.stringify({ key, version, values }), "application/json").catch(() => null);
-    if (answer?.ok) this.say(_("Draft saved at %(time)s", { time: clock(new Date()) }));
-    else if (answer?.status === 409) this.elsewhere(key);
+    if (answer?.ok) {
+      if (this.version === version && !this.done) toDisk({ ...draft, on_server: true });
+      this.say(_("Draft saved at %(time)s", { time: clock(new Date()) }));
+    } else if (answer?.status === 409) this.elsewhere(nameOf(key));
   }
 
-  private elsewhere(key: string): void {
-    if (key !== this.key || this.conflict) return;
+  private elsewhere(name: string): void {
+    if (name !== nameOf(this.key) || this.conflict) return;
     this.conflict = true;
     this.notice(_("This draft is being changed in another tab or on another device. Only one of them will be kept."), false);
   }
@@ -167,9 +179,15 @@ class Keeper {
   }
 }
 
+/** Whoever comes next on this device finds neither drafts nor what was searched for. */
+function signedOut(): void {
+  forgetLocal(true);
+  sessionStorage.clear();
+}
+
 export function startDrafts(): void {
   forgetLocal(false);
   forEach<HTMLFormElement>("form[data-draft]", (form) => void new Keeper(form));
   forEach<HTMLElement>("[data-draft-done]", (mark) => forget(mark.dataset["draftDone"] ?? ""));
-  forEach<HTMLFormElement>("form[data-sign-out]", (form) => form.addEventListener("submit", () => forgetLocal(true)));
+  forEach<HTMLFormElement>("form[data-sign-out]", (form) => form.addEventListener("submit", () => signedOut()));
 }

@@ -43,3 +43,8 @@ export function iconMarkup(name: string): SVGSVGElement {
   svg.append(use);
   return svg;
 }
+
+/** Opaque mark of the account signed in, empty for nobody: what is kept on this device is kept by it. */
+export function account(): string {
+  return document.body.dataset["account"] ?? "";
+}
