@@ -18,10 +18,13 @@ SON = next(m.patient_id for m in demo_people() if m.patient_id)
 PICTURES = {
     "station": ("tram", "/"),
     "chart": ("tram", f"/records/{SON}"),
+    "timeline": ("tram", f"/records/{SON}/timeline"),
+    "attach": ("tram", f"/records/{SON}/images"),
     "ask": ("tram", f"/telehealth/ask/{SON}"),
     "queue": ("chuyengia", "/telehealth/queue"),
     "my-record": ("benhnhan", "/my-record"),
     "centre": ("boyte", "/centre"),
+    "number": ("quantribv", "/centre/numbers/asked?period=90"),
 }
 
 
