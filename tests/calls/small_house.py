@@ -68,7 +68,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream=fps=10,device-count=2",
+    "--use-fake-device-for-media-stream=fps=10,device-count=3",
     "--auto-select-desktop-capture-source=Entire screen",
     # without another network the loopback addresses are the only candidates there are
     "--allow-loopback-in-peer-connection",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from playwright.sync_api import Page, expect
 from tests.calls.small_house import Worker
-from tests.calls.test_browser import PATIENT, Visit, meeting, sees
+from tests.calls.test_browser import PATIENT, Visit, enter, meeting, sees
 
 _CAMERA = "document.querySelector('[data-own]').srcObject.getVideoTracks()[0].getSettings().deviceId"
 _SHARES = re.compile(r"\bshares\b")
@@ -38,6 +38,24 @@ def test_a_screen_is_shared_while_the_camera_is_off(worker: Worker, visit: Visit
     expect(station.locator(".tile-note")).to_have_text("Camera đang tắt", timeout=PATIENT)
     _key(doctor, "screen")
     expect(station.locator(".tile")).to_have_class(_SHARES, timeout=PATIENT)
+    sees(station)
+
+
+def test_the_other_camera_is_taken_without_a_break(worker: Worker, visit: Visit, call: UUID) -> None:
+    path = f"/telehealth/calls/{call}"
+    doctor, station = visit(worker.base, path, "doctor"), visit(worker.base, path, "worker")
+    # of Chromium's invented cameras the second measures depth, which no call can carry: begin at the third
+    doctor.select_option('[data-choose="video"]', index=2)
+    doctor.wait_for_function("() => document.querySelector('[data-preview]').videoWidth > 0")
+    enter(doctor)
+    enter(station)
+    doctor.click(".bell button", timeout=PATIENT)
+    sees(station)
+    before = doctor.evaluate(_CAMERA)
+    _key(doctor, "turn")
+    doctor.wait_for_function(
+        f"(before) => document.querySelector('[data-own]').srcObject && {_CAMERA} !== before", arg=before
+    )
     sees(station)
 
 
