@@ -179,17 +179,17 @@ def test_refusals_leave_one_row_and_name_nobody(cast: Cast, client: Client, sinc
         (lambda: stranger.get(f"/Patient/{patient}"), 404, "read"),
         (lambda: stranger.get(f"/Observation/{seen}/_history"), 404, "history"),
         (lambda: stranger.get(f"/Observation/{seen}/_history/1"), 404, "vread"),
-        (lambda: stranger.put(f"/Observation/{seen}", {**body, "id": seen}), 403, "write"),
-        (lambda: stranger.delete(f"/Observation/{uuid4()}"), 404, "write"),
-        (lambda: stranger.post("/Observation", body), 403, "write"),
-        (lambda: citizen.post("/Observation", body), 403, "write"),
+        (lambda: stranger.put(f"/Observation/{seen}", {**body, "id": seen}), 403, "update"),
+        (lambda: stranger.delete(f"/Observation/{uuid4()}"), 404, "delete"),
+        (lambda: stranger.post("/Observation", body), 403, "create"),
+        (lambda: citizen.post("/Observation", body), 403, "create"),
         (lambda: stranger.get(f"/AuditEvent?patient={patient}"), 403, "audit"),
     ):
         answer = ask()
         assert answer.status_code == status, answer.text
         row = only(since())
         assert (row["interaction"], row["outcome"], row["patients"]) == (interaction, REFUSED, [])
-        assert row["role"] == ("citizen" if interaction == "write" and row["patient"] else "doctor")
+        assert row["role"] == ("citizen" if interaction == "create" and row["patient"] else "doctor")
     stranger.close()
     citizen.close()
 
@@ -202,7 +202,8 @@ def test_a_token_too_narrow_leaves_one_row(client: Client, since: Callable[[], l
         row = only(since())
         assert (row["interaction"], row["outcome"], row["type"]) == (interaction, REFUSED, r4.TYPE_NUMBER["Patient"])
     assert narrow.post("/Patient", PATIENT).status_code == 403
-    assert only(since())["interaction"] == "write"
+    row = only(since())
+    assert (row["interaction"], row["type"]) == ("create", r4.TYPE_NUMBER["Patient"])
     narrow.close()
 
 

@@ -35,8 +35,8 @@ def test_from_the_station_to_the_hospital_and_back(signed_in: SignedIn, tmp_path
     _countersigns(station, request)
 
     expect(ministry.locator("main")).to_contain_text(_shown(before + 1), timeout=20_000)
-    _is_signed_by_both(station, request, tmp_path)
     _reads_it_in_plain_words(signed_in("benhnhan"))
+    _is_signed_by_both(station, request, tmp_path)
 
 
 def _answered(page: Page) -> int:

@@ -12,6 +12,8 @@ from .messages import Response
 def answer(refusal: Problem) -> Response:
     """Answer to a request that was refused."""
     headers = [(b"www-authenticate", b'Bearer realm="Yersin"')] if refusal.status == 401 else []
+    if refusal.status == 413:  # what is still being sent is not read
+        headers.append((b"connection", b"close"))
     return Response(status=refusal.status, headers=headers, body=encode(outcome(refusal.issues)))
 
 

@@ -29,9 +29,10 @@ from .audit import Auditor
 from .keys import Keys
 from .scope import WhoScope, in_chart
 from .who import Who
-from .writing import Change, Create, Draft, Writing, Written, draft, entry_of, not_open, written
+from .writing import Change, Create, Draft, Writing, Written, attempted, draft, entry_of, not_open, written
 
 T = TypeVar("T")
+_A_WRITE = audit.Entry(interaction="write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,22 +158,22 @@ class Access:
     async def write(self, changes: Sequence[Change]) -> list[Written]:
         """Write changes in one transaction, all or none."""
         if self.who.role == "system" and len(changes) == 1 and isinstance(changes[0], Create):
-            async with self._refusals_recorded():
+            async with self._refusals_recorded(attempted(changes)):
                 alone = draft(self, changes[0])
             if not alone.care:
                 return [await self._create_alone(alone)]
-        return await self.atomically(lambda writing: writing.write(changes))
+        return await self.atomically(lambda writing: writing.write(changes), attempt=attempted(changes))
 
     async def _create_alone(self, alone: Draft) -> Written:
         """Write one new resource as a single statement: row, change log and audit together."""
         sql = store.insert_sql(alone.type, audit.also(store.argument_count(alone.type) + 1))
-        entry = entry_of([alone], [])
+        entry = replace(entry_of([alone], []), ver=alone.write.ver)
         async with self.ground.database.acquire() as connection:
             moment = await connection.fetchval(sql, *alone.write.arguments(), *audit.values(self.who, entry))
         return written(alone.write, moment)
 
-    async def atomically(self, work: Callable[[Writing], Awaitable[T]]) -> T:
-        """Run work in one write transaction; run again when the database asks for it."""
+    async def atomically(self, work: Callable[[Writing], Awaitable[T]], *, attempt: audit.Entry = _A_WRITE) -> T:
+        """Run work in one write transaction; run again when the database asks for it. `attempt` is recorded if refused."""
 
         async def once(connection: Connection) -> T:
             try:
@@ -183,17 +184,17 @@ class Access:
                 # someone else has just made the same resource: run again and find it there
                 raise busy(Clash) from error
 
-        async with self._refusals_recorded():
+        async with self._refusals_recorded(attempt):
             return await self.ground.database.retrying(once)
 
     @asynccontextmanager
-    async def _refusals_recorded(self) -> AsyncIterator[None]:
+    async def _refusals_recorded(self, attempt: audit.Entry) -> AsyncIterator[None]:
         """Record a write that was refused, before the asker hears of it."""
         try:
             yield
         except Problem as refusal:
             if refusal.status in (403, 404):
-                await self.record(audit.Entry(interaction="write", outcome=audit.REFUSED))
+                await self.record(replace(attempt, outcome=audit.REFUSED))
             raise
 
     async def _require_grant(self, interaction: str, type_name: str, verb: str) -> None:

@@ -360,3 +360,15 @@ def entry_of(drafts: Sequence[Draft], written: Sequence[Written]) -> audit.Entry
     verb = {"C": "create", "U": "update", "D": "delete"}[one.write.op]
     ver = written[0].version.ver if written else None
     return audit.Entry(interaction=verb, type=one.type, entity=one.write.id, ver=ver, patients=sorted(patients))
+
+
+def attempted(changes: Sequence[Change]) -> audit.Entry:
+    """Audit entry of a write that may be refused: what was to be done, and on what."""
+    if len(changes) != 1:
+        return audit.Entry(interaction="transaction")
+    (one,) = changes
+    verb = {Create: "create", Update: "update", Delete: "delete"}[type(one)]
+    name = one.type if isinstance(one, Delete) else type(one.resource).__name__
+    logical_id = one.id if isinstance(one, Delete) else one.resource.id
+    known = not isinstance(one, Create) and isinstance(logical_id, str)
+    return audit.Entry(interaction=verb, type=name, entity=row_id(name, str(logical_id)).id if known else None)

@@ -30,7 +30,7 @@ from .tables import Table, View, house_views
 
 CONSUMER = "views"
 #: few enough that a page waiting behind a batch does not notice
-BATCH = 200
+BATCH = 100
 _decode = msgspec.json.Decoder().decode
 
 

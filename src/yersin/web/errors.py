@@ -99,15 +99,22 @@ def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[byt
 
 def on_problem(request: AnyRequest, error: Problem) -> Response[bytes]:
     """Our own refusals. Their words may name data, so the page keeps to its own."""
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        codes = [issue.code for issue in error.issues]
+        log.error(
+            "page refused", request_id=request.scope["state"].get("request_id", ""), codes=codes, where=_places(error)
+        )
     return error_page(request, error.status)
 
 
 def on_surprise(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Anything else is a fault of ours: recorded with its request id, never shown."""
     request_id = request.scope["state"].get("request_id", "")
-    # Places only: a message or a local variable could carry a patient's data into the log.
-    where = [
-        f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]
-    ]
-    log.error("page failed", request_id=request_id, kind=type(error).__name__, where=where)
+    log.error("page failed", request_id=request_id, kind=type(error).__name__, where=_places(error))
     return error_page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _places(error: Exception) -> list[str]:
+    """Places only: a message or a local variable could carry a patient's data into the log."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
