@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install -q --python $(BIN)/python
+# test files run side by side; 0 runs them one after the other
+SIDE_BY_SIDE ?= 2
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .PHONY: help setup demo run check fix test test-all lock generate bench clean
@@ -52,7 +54,7 @@ test: .venv/.development setup  ## Everything that passes or fails the build, ab
 	@tools/test_programs.sh
 	$(MAKE) --no-print-directory check
 	$(BIN)/python tools/bundle.py --check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=$(SIDE_BY_SIDE) --dist=loadgroup
 
 test-all: .venv/.development setup  ## The long forms too: a thousand kills, long fuzzing
 	@tools/test_programs.sh

@@ -42,6 +42,13 @@ hypothesis_settings.load_profile("default" if os.environ.get("YERSIN_LONG_TESTS"
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files run side by side, each on its own; those of the calls after each other, for they share a network space."""
+    for item in items:
+        group = "calls" if item.path.parent.name == "calls" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of third-party test data: YERSIN_SHARED, or `shared` beside the checkout. Tests skip without it."""
@@ -62,7 +69,7 @@ def run() -> Iterator[Run[Any]]:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of server and keys. YERSIN_TEST_KEEP names one that outlives the run, with the country in it: one run at a time."""
     named = os.environ.get("YERSIN_TEST_KEEP")
-    return Path(named) if named else tmp_path_factory.mktemp("kept")
+    return Path(named) / os.environ.get("PYTEST_XDIST_WORKER", "") if named else tmp_path_factory.mktemp("kept")
 
 
 @pytest.fixture(scope="session")
