@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import random
-import re
 import statistics
 import tempfile
 import time
@@ -24,10 +23,9 @@ from datetime import date
 from itertools import islice
 from pathlib import Path
 
-import httpx
 import msgspec
 
-from running import Running, running
+from running import Running, running, signed_in
 from yersin.app import demonstration
 from yersin.app.demo import facilities, people, places
 from yersin.app.demo.patients import Registrar
@@ -39,7 +37,7 @@ from yersin.guard.writing import Update
 from yersin.search.folding import fold
 from yersin.settings import Settings
 from yersin.store.identity import row_id
-from yersin.web import csrf
+from yersin.views.feed import Feed
 
 GOAL, SEED, TODAY, BATCH = 50.0, 2, date(2026, 1, 1), 1000
 
@@ -105,6 +103,7 @@ async def fill(settings: Settings, whole: int) -> None:
             await ground.database.execute('ALTER TABLE fhir."patient" RESET (autovacuum_enabled)')
             await ground.database.execute('VACUUM ANALYZE fhir."patient"')
             await ground.database.execute("VACUUM ANALYZE care")
+            await Feed(ground).catch_up()
 
 
 def typed(whole: int, count: int) -> list[str]:
@@ -122,24 +121,10 @@ def typed(whole: int, count: int) -> list[str]:
     return [text for text in found if len(text) >= 2]
 
 
-def signed_in(server: Running, login: str) -> httpx.Client:
-    """Sign in over HTTP, as a browser does."""
-    browser = httpx.Client(base_url=server.base, timeout=60)
-    page = browser.get("/sign-in").text
-    mark = re.search(rf'name="{csrf.FIELD}" value="([^"]+)"', page)
-    assert mark is not None
-    form = {"account": login, "password": demonstration.PASSWORD, "next": "/", csrf.FIELD: mark[1]}
-    assert browser.post("/sign-in", data=form).status_code == 303
-    mark = re.search(rf'name="{csrf.FIELD}" value="([^"]+)"', browser.get("/people").text)
-    assert mark is not None
-    browser.headers[csrf.HEADER] = mark[1]
-    browser.headers["hx-request"] = "true"
-    return browser
-
-
 def measure(server: Running, texts: list[str]) -> list[tuple[float, str]]:
     """Ask as someone types; answers milliseconds and what was typed."""
     browser = signed_in(server, "tram")
+    browser.headers["hx-request"] = "true"
     for text in texts[:20]:
         browser.post("/people/find", data={"q": text})
     times = []

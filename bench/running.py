@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,11 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
+
+from yersin.app.demonstration import PASSWORD
+from yersin.web import csrf
 
 COMMAND = [sys.executable, "-m", "yersin.app"]
 
@@ -90,3 +96,17 @@ def _seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def signed_in(server: Running, login: str) -> httpx.Client:
+    """Sign in over HTTP, as a browser does."""
+    browser = httpx.Client(base_url=server.base, timeout=60)
+    page = browser.get("/sign-in").text
+    mark = re.search(rf'name="{csrf.FIELD}" value="([^"]+)"', page)
+    assert mark is not None
+    form = {"account": login, "password": PASSWORD, "next": "/", csrf.FIELD: mark[1]}
+    assert browser.post("/sign-in", data=form).status_code == 303
+    mark = re.search(rf'name="{csrf.FIELD}" value="([^"]+)"', browser.get("/people").text)
+    assert mark is not None
+    browser.headers[csrf.HEADER] = mark[1]
+    return browser

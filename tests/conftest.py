@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from tests.running import Client, House, Served, answering, drop, free_port, on
+from tests.running import Client, House, Served, answering, do_not_wait_for_the_disk, drop, free_port, on
 
 from yersin.api.app import Api
 from yersin.app import demonstration
@@ -78,6 +78,7 @@ def server_url(kept: Path) -> Iterator[str]:
     chosen = os.environ.get("YERSIN_PG_BIN")
     settings = Settings(data_dir=kept, pg_bin=Path(chosen) if chosen else None)
     server = embedded.start(settings)
+    do_not_wait_for_the_disk(kept / "postgres/data")
     yield server.url
     embedded.stop(server)
 
@@ -94,7 +95,7 @@ def make_database(server_url: str) -> Callable[..., str]:
 
     def make(template: str | None = None) -> str:
         name = f"yersin_{uuid4().hex[:12]}"
-        on(server_url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""))
+        on(server_url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return server_url.replace("@/yersin?", f"@/{name}?")
 
     return make

@@ -44,6 +44,13 @@ def on(url: str, *statements: str) -> None:
     asyncio.run(work())
 
 
+def do_not_wait_for_the_disk(data: Path) -> None:
+    """Let a server of tests leave flushing to the system: killed processes lose nothing by it, only a power cut would."""
+    with (data / "postgresql.auto.conf").open("a") as settings:
+        settings.write("\nfsync = off\nfull_page_writes = off\n")
+    os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGHUP)
+
+
 def drop(server_url: str, url: str) -> None:
     """Drop a database. Its owner may not end a vacuum worker of the server that is in it just now, so try again."""
     name = urlsplit(url).path.removeprefix("/")
