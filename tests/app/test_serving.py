@@ -179,8 +179,7 @@ class Sent(threading.Thread):
             self.failure = error
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT], ids=lambda word: word.name)
+@pytest.mark.parametrize(("word", "workers"), [(signal.SIGTERM, "2"), (signal.SIGINT, "1")])
 def test_requests_that_run_are_finished_before_the_end(
     run: Any, client: Client, serve: Callable[..., Served], database_url: str, workers: str, word: signal.Signals
 ) -> None:

@@ -56,7 +56,7 @@ def test_one_signature_is_valid_and_keeps_its_proofs(once_signed, authority):
     assert (report.signer, report.identifier) == ("TS.BS. Lò Văn Thịnh", "990001/BYT-CCHN")
     assert report.covers is Covers.WHOLE
     assert (report.level, report.status_at_signing) == ("B-LT", "good")
-    assert abs(report.signed_at - now()) < timedelta(minutes=5)
+    assert timedelta(0) <= now() - report.signed_at < timedelta(hours=2), "signed in this run, whenever its turn was"
     assert report.findings == ()
 
 

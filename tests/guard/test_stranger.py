@@ -22,9 +22,23 @@ from yersin.db import connect
 from yersin.settings import Settings
 
 #: open to everybody, on purpose
-PUBLIC = {"/", "/sign-in", "/preferences", "/health/live", "/health/ready", "/metrics", "/design", "/static", "/assets"}
-#: components shown with invented content; calls that guests enter by invitation, where every handler checks the seat itself
-PUBLIC_BELOW = ("/static", "/assets", "/design/", "/join/", "/telehealth/calls/{call_id:uuid}")
+PUBLIC = {
+    "/",
+    "/verify",
+    "/sign-in",
+    "/preferences",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/design",
+    "/static",
+    "/assets",
+}
+#: components shown with invented content; calls that guests enter by invitation, where every handler checks the seat itself;
+#: signed papers that anybody checks, and what the authority behind their certificates answers
+PUBLIC_BELOW = (
+    "/static", "/assets", "/design/", "/join/", "/telehealth/calls/{call_id:uuid}", "/verify/", "/pki/",
+)  # fmt: skip
 
 
 class Route(NamedTuple):

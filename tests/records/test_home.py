@@ -21,7 +21,9 @@ CARDS = {
 
 @pytest.mark.parametrize("login", CARDS)
 def test_the_first_page_shows_the_next_work_with_numbers_and_ways_on(house: House, login: str) -> None:
-    page = house.signed_in(login).get("/").text
+    answer = house.signed_in(login).get("/")
+    assert answer.status_code == 200
+    page = answer.text
     main = page.partition("<main")[2].partition("</main>")[0]
     words, ways = CARDS[login]
     assert [w for w in words if w not in main] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from yersin.telehealth import consultations, signing
@@ -18,7 +19,7 @@ from yersin.web.shell import AnyRequest, redirect
 
 
 @get("/telehealth/requests/{task:str}/additions/{paper:str}", opt={"permission": "chart.read"})
-async def pdf(request: AnyRequest, task: str, paper: str) -> Response[bytes]:
+async def pdf(request: AnyRequest, task: FromPath[str], paper: FromPath[str]) -> Response[bytes]:
     """The signed addition (`<id>.pdf`), for both sides and the patient."""
     access = access_of(request)
     it = await consultations.load(access, task)
@@ -32,7 +33,7 @@ async def pdf(request: AnyRequest, task: str, paper: str) -> Response[bytes]:
     opt={"permission": "telehealth.sign"},
     status_code=303,
 )
-async def countersign(request: AnyRequest, task: str, paper: str) -> Redirect:
+async def countersign(request: AnyRequest, task: FromPath[str], paper: FromPath[str]) -> Redirect:
     """Sign what the other side added."""
     access = access_of(request)
     pen: Pen = request.app.state.pen

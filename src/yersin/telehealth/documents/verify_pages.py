@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
+from litestar.params import FromPath
 from litestar.response import Redirect
 from msgspec import Meta
 
@@ -92,7 +93,7 @@ async def begin(request: AnyRequest) -> Response[bytes] | Redirect:
 
 
 @get("/verify/{code:str}", opt=_OPEN)
-async def about(request: AnyRequest, code: str) -> Response[bytes]:
+async def about(request: AnyRequest, code: FromPath[str]) -> Response[bytes]:
     """Tell of the document of a code: that it exists, when and for whose side it was signed."""
     document = await _kept(request, code)
     if document is None:
@@ -102,8 +103,9 @@ async def about(request: AnyRequest, code: str) -> Response[bytes]:
 
 
 @post(["/verify", "/verify/{code:str}"], opt=_OPEN, status_code=200, request_max_body_size=_LARGEST)
-async def check(request: AnyRequest, code: str = "") -> Response[bytes]:
+async def check(request: AnyRequest) -> Response[bytes]:
     """Check the file that somebody brings."""
+    code = str(request.path_params.get("code", ""))
     bound = await forms.read(request, Brought)
     if bound.value is None:
         return _page(request, status=422, bound=bound, document=await _kept(request, code))
