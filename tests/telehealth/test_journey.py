@@ -196,6 +196,7 @@ def test_what_nobody_accepts_in_time_goes_to_the_next_hospital_and_at_last_back(
     assert api.get(f"Task/{key}")["status"] == "rejected"
     page = station.get(f"/telehealth/requests/{key}")
     assert page.words.count("nobody accepted in time") == 3
+    assert station.get("/").status == 200, "the first page names it too, though no hospital has it"
     assert "Asked, not yet opened" in station.post(f"/telehealth/requests/{key}/again", {}).words
     assert api.get(f"Task/{key}")["owner"]["reference"] == owners[0]
 
