@@ -48,8 +48,8 @@ def test_half_a_number_finds_nobody() -> None:
 
 
 @given(st.text(max_size=40))
-def test_whatever_is_typed_can_be_read(text: str) -> None:
-    typed(text)
+def test_whatever_is_typed_can_be_read_and_never_means_everybody(text: str) -> None:
+    assert all(typed(text).alternatives), "a way without a token would find the whole nation"
 
 
 def test_right_marks_come_before_other_marks() -> None:
