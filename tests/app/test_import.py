@@ -156,9 +156,9 @@ def test_of_a_transaction_bundle_with_a_bad_entry_nothing_is_in(run: Any, fresh:
         ("wrong.json", b'{"resourceType":"Spaceship"}', "Spaceship"),
         ("later.json", b'{"resourceType":"Patient","id":"x","meta":{},"contained":[{"resourceType":"NutritionProduct"}]}', ""),
         ("r5.json", b'{"resourceType":"Encounter","id":"x","status":"in-progress","class":[{"text":"x"}],"actualPeriod":{}}', ""),
-        ("cut.ndjson.gz", gzip.compress(b'{"resourceType":"Patient","id":"a"}\n' * 2000)[:60], "cannot be read"),
+        ("cut.ndjson.gz", gzip.compress(b'{"resourceType":"Patient","id":"a"}\n' * 2000, mtime=0)[:60], "cannot be read"),
         ("bad.json.gz", b"not gzip at all", "cannot be read"),
-        ("torn.json.gz", gzip.compress(b"x" * 5000)[:20] + b"\x00" * 40, "cannot be read"),
+        ("torn.json.gz", gzip.compress(b"x" * 5000, mtime=0)[:20] + b"\x00" * 40, "cannot be read"),
         ("deletes.json", json.dumps(DELETING).encode(), "only writes"),
     ],
 )  # fmt: skip
