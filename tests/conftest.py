@@ -95,7 +95,8 @@ def make_database(server_url: str) -> Callable[..., str]:
 
     def make(template: str | None = None) -> str:
         name = f"yersin_{uuid4().hex[:12]}"
-        on(server_url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        copied = f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""
+        on(server_url, f"CREATE DATABASE {name}{copied}")
         return server_url.replace("@/yersin?", f"@/{name}?")
 
     return make

@@ -19,9 +19,10 @@ from tests.documents.invented_minutes import minutes
 
 from yersin.documents.authority import TestAuthority
 from yersin.documents.authority_store import FolderStore
+from yersin.documents.reports import Covers
 from yersin.documents.signer import TrustService
 from yersin.documents.signing import Wording, sign
-from yersin.documents.verifying import Covers, verify
+from yersin.documents.verifying import verify
 from yersin.fhir.problem import Problem
 from yersin.telehealth.documents.minutes import minutes_pdf
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -443,6 +444,7 @@ def test_every_answered_read_has_its_row_though_server_and_database_are_killed(r
                 wanted = 5 + 7 * number
                 while min(r.answered for r in readers) < wanted:
                     assert not [r.other for r in readers if r.other]
+                    time.sleep(0.01)
                 # the kernel takes both at once, in the middle of answers
                 os.kill(server.process.pid, signal.SIGKILL)
                 os.kill(database.pid, signal.SIGKILL)
@@ -455,7 +457,7 @@ def test_every_answered_read_has_its_row_though_server_and_database_are_killed(r
         rows = run(_recorded(database.url))
     finally:
         embedded.stop(database)
-    assert sum(answered.values()) > 20 * READERS
+    assert min(answered.values()) >= 5 * ROUNDS
     for key in keys:
         assert answered[key] <= rows[key] <= sent[key], "an answered read without its row, or a row nobody asked for"
 

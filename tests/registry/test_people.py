@@ -20,6 +20,7 @@ from yersin.guard.audit import Wanted
 from yersin.registry import persons, systems
 from yersin.registry.matching import Description
 from yersin.registry.registration import Registration
+from yersin.search import people
 from yersin.search.people import Candidate, Patient, ranked, typed
 from yersin.store.identity import new_id
 
@@ -100,6 +101,28 @@ def test_a_stranger_is_found_but_masked_and_the_find_is_audited(cast: Cast, run:
     assert "999061000002" not in str(found[1])
     (row, *_) = run(cast.system.recorded(Wanted(patient=UUID(other), limit=1)))
     assert (row.interaction, row.display) == ("find", "Tester doctor")
+
+
+def test_of_a_common_name_those_one_cares_for_are_found_first(
+    cast: Cast, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "LIMIT", 3)
+    strangers = {_person(cast, "Lù Thị Quắn", cast.there, f"99906100003{n}") for n in range(5)}
+    visiting, invited = sorted(strangers)[-2:]
+    cast.encounter(visiting, cast.here, "in-progress")
+    cast.task(invited, cast.here, "requested")
+    kept = _person(cast, "Lù Thị Quắn", cast.here, "999061000039")
+    found = run(persons.find(_at(cast, cast.here), "lu thi quan"))
+    assert {p.id for p in found[:3]} == {kept, visiting, invited}
+    assert [p.own for p in found[:4]] == [True, True, True, False]
+
+
+def test_a_person_whom_nobody_keeps_is_ones_own_where_one_wrote_it(cast: Cast, run: Any) -> None:
+    doctor = _at(cast, cast.here)
+    body = {"resourceType": "Patient", "name": [{"text": "Chảo Mùi Pham"}], "birthDate": "1990"}
+    written = cast.write(body, doctor)["id"]
+    assert [(p.id, p.own) for p in run(persons.find(doctor, "chao mui pham"))] == [(written, True)]
+    assert [(p.id, p.own) for p in run(persons.find(_at(cast, cast.there), "chao mui pham"))] == [(written, False)]
 
 
 def test_a_number_or_telephone_finds_the_person(cast: Cast, run: Any) -> None:

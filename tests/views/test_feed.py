@@ -21,7 +21,7 @@ from yersin.jobs import periodic
 from yersin.jobs.periodic import Task
 from yersin.settings import Settings
 from yersin.store import changes
-from yersin.views.feed import Feed, resolved, standing
+from yersin.views.feed import BEHIND, Feed, resolved, standing
 from yersin.views.pseudonyms import Pseudonyms
 
 
@@ -245,3 +245,30 @@ def test_a_commit_is_in_the_views_within_two_seconds_while_the_runner_works(in_h
 
     lags = in_house(work)
     assert lags[-1] < 2
+
+
+def _read(plan):
+    """Rows that a plan took from tables, those passed over included."""
+    own = sum(plan.get(k, 0) * plan["Actual Loops"] for k in ("Actual Rows", "Rows Removed by Filter"))
+    return (own if "Scan" in plan["Node Type"] else 0) + sum(_read(part) for part in plan.get("Plans", ()))
+
+
+def test_the_end_of_a_long_log_is_found_without_reading_the_log(in_house):
+    async def work(ground):
+        await Feed(ground).catch_up()
+        async with ground.database.acquire() as connection:
+            await connection.execute(
+                "INSERT INTO change_log (at, type, id, ver, pat, op) SELECT now(), 103, gen_random_uuid(), 1, "
+                "gen_random_uuid(), 'C' FROM generate_series(1, 30000)"
+            )
+            await connection.execute("ANALYZE change_log")
+            await connection.execute(
+                "UPDATE cursor SET (tx, seq) = (SELECT tx, seq FROM change_log ORDER BY tx DESC, seq DESC LIMIT 1)"
+            )
+            asked = BEHIND.replace("$1", "'views'")
+            (told,) = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}")
+        return await Feed(ground).work(), _read(told["Plan"])
+
+    more, read = in_house(work)
+    assert not more
+    assert read < 100

@@ -6,14 +6,11 @@ import os
 import socket
 from contextlib import closing
 
-import uvicorn
-
 from yersin.db import embedded
 from yersin.fhir.problem import problem
 from yersin.settings import Settings
 
 from . import logs
-from .asgi import Application
 from .ground import prepared
 
 
@@ -42,6 +39,10 @@ async def serve(settings: Settings) -> None:
 
 async def run_web(settings: Settings, url: str) -> None:
     """Run the web server on an open database."""
+    import uvicorn  # noqa: PLC0415 - with the pages, half of what other commands would wait for
+
+    from .asgi import Application  # noqa: PLC0415 - as above
+
     if settings.web_workers > 1:
         os.environ["YERSIN_DATABASE_URL"] = url
     config = uvicorn.Config(

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from yersin.documents.verifying import Covers, SignatureReport
+from yersin.documents.reports import Covers, SignatureReport
 
 LARGEST: Final = 20 << 20
 SECONDS: Final = 20

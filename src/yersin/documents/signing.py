@@ -32,9 +32,10 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from yersin.documents import certificate_status
 from yersin.documents.certificate_status import Evidence
+from yersin.documents.reports import Covers
 from yersin.documents.signer import Signer, TrustService
 from yersin.documents.stamp import StampPage, stamp_pdf
-from yersin.documents.verifying import Covers, verify
+from yersin.documents.verifying import verify
 from yersin.fhir.problem import Problem, problem
 
 

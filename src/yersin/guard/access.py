@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -135,7 +136,7 @@ class Access:
         return found
 
     async def find_people(self, asked: people.Asked, choose: people.Chooser) -> list[people.Person]:
-        """Find people by what identifies them: those the asker's facility keeps, all in its care, then the nation.
+        """Find people by what identifies them: those the asker's facility keeps, those it sees now, then the nation.
 
         Each wider circle is asked only where the ones before it leave the list short.
         `choose` ranks the candidates and leaves out those not to be shown; outside one's care little is told of them.
@@ -143,17 +144,22 @@ class Access:
         self.require("person.find")
         if not asked:
             return []
-        keeper = self.who.organization_id
-        circles = [(self.scope, keeper)] if keeper else []
         found: dict[UUID, people.Candidate] = {}
+        opened = partial(self.scope.condition, type_name="Patient", pat="r.pat")
         async with self.ground.database.searching() as connection:
-            for scope, kept_by in (*circles, (self.scope, None), (None, None)):
+            for circle in self._circles():
                 if len(found) < people.SHOWN:
-                    more = await people.find(connection, self.ground.indexer.key, asked, scope, kept_by)
+                    more = await people.find(connection, self.ground.indexer.key, asked, circle, opened)
                     found = {**{c.pat: c for c in more}, **found}
         chosen = choose(list(found.values()))
         await self.record(audit.Entry(interaction="find", type="Patient", patients=sorted(c.pat for c in chosen)))
         return [people.shown(c) for c in chosen]
+
+    def _circles(self) -> tuple[people.Circle, ...]:
+        if self.who.organization_id is None:
+            return (people.NATION,)
+        seen_now = partial(self.scope.visiting, key="(r.pat, r.id)")
+        return people.Circle(keeper=self.who.organization_id), people.Circle(within=seen_now), people.NATION
 
     async def write(self, changes: Sequence[Change]) -> list[Written]:
         """Write changes in one transaction, all or none."""

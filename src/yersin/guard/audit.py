@@ -184,16 +184,18 @@ class Wanted:
 
 _BY_PATIENT = """
 JOIN (SELECT seq FROM audit_patient WHERE patient = $1
-  UNION SELECT t.seq FROM audit t, tail WHERE t.tx >= tail.tx AND (t.tx, t.seq) > (tail.tx, tail.seq) AND t.patients @> ARRAY[$1::uuid]
+  UNION SELECT t.seq FROM audit t WHERE t.tx >= $14::text::xid8 AND (t.tx, t.seq) > ($14::text::xid8, $15::bigint)
+    AND t.patients @> ARRAY[$1::uuid]
 ) AS hits ON hits.seq = a.seq"""
 
 
 async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
     """Find rows of the audit, newest first; rows not filed by patient yet are found all the same."""
+    # asked for beforehand: where the unfiled rows begin must be a value that the planner can see
+    filed = await connection.fetchrow("SELECT tx::text AS tx, seq FROM cursor WHERE consumer = $1", _CONSUMER)
+    tail = (filed["tx"], filed["seq"]) if filed else ("0", 0)
     rows = await connection.fetch(
-        f"""WITH filed AS (SELECT tx, seq FROM cursor WHERE consumer = '{_CONSUMER}'),
-        tail AS (SELECT coalesce((SELECT tx FROM filed), '0') AS tx, coalesce((SELECT seq FROM filed), 0) AS seq)
-        SELECT a.seq, at, interaction, outcome, display, role, purpose, organization, practitioner, account, address,
+        f"""SELECT a.seq, at, interaction, outcome, display, role, purpose, organization, practitioner, account, address,
           request, type, entity, ver, patients FROM audit a {_BY_PATIENT if wanted.patient else ""}
         WHERE ($1::uuid IS NULL OR true) AND ($2::timestamptz IS NULL OR at >= $2)
           AND ($3::timestamptz IS NULL OR at < $3) AND ($4::bigint IS NULL OR a.seq < $4)
@@ -214,6 +216,7 @@ async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
         wanted.entity,
         r4.TYPE_NUMBER[wanted.type] if wanted.type else None,
         wanted.type == "Patient",
+        *(tail if wanted.patient else ()),
     )
     return [_recorded(row) for row in rows]
 

@@ -24,12 +24,13 @@ AFTER_ENCOUNTER = timedelta(days=7)
 SOURCES = frozenset({"Patient", "EpisodeOfCare", "Encounter", "Task"})
 _OPEN_TASK = frozenset({"requested", "received", "accepted", "in-progress", "on-hold", "ready"})
 
-DDL = """
+DDL = f"""
 CREATE TABLE care (
   pat uuid NOT NULL, org uuid NOT NULL, practitioner uuid, since timestamptz NOT NULL, until timestamptz NOT NULL,
   type smallint NOT NULL, source uuid NOT NULL);
 CREATE INDEX care_pat ON care (pat, org, until);
 CREATE INDEX care_org ON care (org, until);
+CREATE INDEX care_visit ON care (org, until) WHERE type <> {r4.TYPE_NUMBER["Patient"]};
 CREATE INDEX care_source ON care (source);
 COMMENT ON TABLE care IS 'Who may open whose chart, from when until when, and the resource that says so.';
 """

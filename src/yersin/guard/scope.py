@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yersin.db.sql import Sql
+from yersin.fhir import r4
 from yersin.fhir.parameters import compartment
 
 from .roles import may
@@ -55,8 +56,17 @@ class WhoScope:
             return f"{pat} = {sql.arg(who.patient)}"
         if who.organization is None:
             return "false"
+        return f"EXISTS (SELECT FROM care WHERE care.pat = {pat} AND {self._cared_for(sql)})"
+
+    def visiting(self, sql: Sql, key: str) -> str:
+        """Return a condition on the key of a Patient: in care for a visit, an episode or a request, kept here or not."""
+        visit = f"care.type <> {r4.TYPE_NUMBER['Patient']} AND {self._cared_for(sql)}"
+        return f"{key} IN (SELECT care.pat, care.pat FROM care WHERE {visit})"
+
+    def _cared_for(self, sql: Sql) -> str:
+        who = self.who
         return (
-            f"EXISTS (SELECT FROM care WHERE care.pat = {pat} AND care.org = {sql.arg(who.organization)} "
+            f"care.org = {sql.arg(who.organization)} "
             f"AND (care.practitioner IS NULL OR care.practitioner = {sql.arg(who.practitioner)}) "
-            "AND care.since <= now() AND care.until > now())"
+            "AND care.since <= now() AND care.until > now()"
         )

@@ -9,9 +9,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from yersin.fhir import r4
-from yersin.imaging.dicom_summary import DicomPatient
+
+if TYPE_CHECKING:
+    from yersin.imaging.dicom_summary import DicomPatient
 
 _SEX = {"M": "male", "F": "female"}
 

@@ -6,7 +6,7 @@ The contract is that of `browser/attach.ts` and `browser/viewer.ts`; a Problem b
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -14,9 +14,11 @@ import msgspec
 from yersin.blobs import Upload, Uploads
 from yersin.blobs.uploads import Wish
 from yersin.fhir.problem import Problem, problem
-from yersin.imaging.dicom_summary import DicomSummary
 from yersin.imaging.results import Rendered, Window
 from yersin.imaging.taking_in import Taken
+
+if TYPE_CHECKING:
+    from yersin.imaging.dicom_summary import DicomSummary
 
 _MOST_PIECE = 4 << 20
 

@@ -10,12 +10,14 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from yersin.blobs import Blob
 from yersin.fhir import r4
-from yersin.imaging.dicom_summary import DicomSummary
 from yersin.imaging.taking_in import Taken
+
+if TYPE_CHECKING:
+    from yersin.imaging.dicom_summary import DicomSummary
 
 #: content up to this size lies in the resource itself
 INLINE: Final = 64 << 10

@@ -10,17 +10,19 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from yersin.blobs import Blob, Blobs
 from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
-from yersin.imaging import dicom_files, dicom_frames
-from yersin.imaging.dicom_summary import DicomSummary, summarise
 from yersin.imaging.kinds import Kind, find_kind
 from yersin.imaging.matching import Difference, differences
 from yersin.imaging.results import Rendered, Window
 from yersin.imaging.workshop import Workshop
+
+if TYPE_CHECKING:
+    from yersin.imaging.dicom_files import DicomFile
+    from yersin.imaging.dicom_summary import DicomSummary
 
 MEGABYTE: Final = 1 << 20
 #: what is opened whole in the workshop
@@ -82,8 +84,7 @@ class Intake:
         return Taken(kind=Kind.PDF, blob=blob, media_type=Kind.PDF.value, name=name, pages=document.pages)
 
     async def _dicom(self, blob: Blob, file: BinaryIO, name: str, patient: r4.Patient) -> Taken:
-        opened = await asyncio.to_thread(dicom_files.read, file)
-        summary = await asyncio.to_thread(summarise, opened, self.zone)
+        opened, summary = await asyncio.to_thread(self._read, file)
         kept = await self._with_harmless_preamble(blob, file)
         thumbnail, findings = b"", list(opened.findings)
         try:
@@ -96,6 +97,12 @@ class Intake:
             thumbnail_type="image/png", width=summary.columns, height=summary.rows, dicom=summary,
             differences=differences(summary.patient, patient), findings=tuple(findings),
         )  # fmt: skip
+
+    def _read(self, file: BinaryIO) -> tuple[DicomFile, DicomSummary]:
+        from yersin.imaging import dicom_files, dicom_summary  # noqa: PLC0415 - pydicom and numpy load when a file comes
+
+        opened = dicom_files.read(file)
+        return opened, dicom_summary.summarise(opened, self.zone)
 
     async def _with_harmless_preamble(self, blob: Blob, file: BinaryIO) -> Blob:
         """Empty the preamble, in which a program or a web page can hide; every other byte stays (PS3.10 7.1)."""
@@ -114,6 +121,8 @@ class Intake:
         return await self.workshop.frame(key, content, window, side)
 
     def _frame_file(self, address: str, index: int) -> bytes:
+        from yersin.imaging import dicom_files, dicom_frames  # noqa: PLC0415 - as above
+
         with self.blobs.open(address) as file:
             return dicom_frames.frame_file(dicom_files.read(file), index)
 

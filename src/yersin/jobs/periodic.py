@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import structlog
 
 from yersin.db import Connection, Database, DatabaseFailure
 
 LOCK = 0x59_45_52_4A_4F_42  # "YERJOB", the key of the advisory lock
 #: seconds until a task that failed is tried again: doubled each time up to the last
 PATIENCE = (0.5, 60.0)
-_LOG = structlog.get_logger("yersin.jobs")
+_LOG = logging.getLogger("yersin.jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class Runner:
                 async with self._database.dedicated(application_name="yersin jobs") as connection:
                     await self._lead(connection)
             except DatabaseFailure as failure:
-                _LOG.warning("jobs.waiting", code=failure.code)
+                _LOG.warning("waiting for the database: %s", failure.code)
             await asyncio.sleep(self._beat)
 
     async def _lead(self, connection: Connection) -> None:
@@ -81,19 +79,19 @@ async def _loop(task: Task) -> None:
                 pause = 0.0
             patience = PATIENCE[0]
         except Exception as error:  # noqa: BLE001 - a task that fails is tried again, whatever failed it
-            _LOG.warning("task.failed", task=task.name, error=type(error).__name__, again_in=patience, **_place(error))
+            _LOG.warning(
+                "%s failed: %s at %s, again in %.0f s", task.name, type(error).__name__, _place(error), patience
+            )
             pause, patience = patience, min(patience * 2, PATIENCE[1])
         await asyncio.sleep(pause)
 
 
-def _place(error: BaseException) -> dict[str, Any]:
+def _place(error: BaseException) -> str:
     """Where an error was raised. Its words are left out: they may hold what a patient's record says."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return (
-        {"file": trace.tb_frame.f_code.co_filename.rpartition("yersin/")[2], "line": trace.tb_lineno} if trace else {}
-    )
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('yersin/')[2]}:{trace.tb_lineno}" if trace else "?"
 
 
 @contextlib.asynccontextmanager

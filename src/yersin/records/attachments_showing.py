@@ -15,8 +15,7 @@ from yersin.api import binary
 from yersin.blobs import Blob
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
-from yersin.imaging import dicom_files, requests
-from yersin.imaging.dicom_summary import DicomSummary, summarise
+from yersin.imaging import requests
 from yersin.imaging.resources import THUMBNAIL
 from yersin.store.versions import Version
 from yersin.web.shell import AnyRequest
@@ -99,11 +98,13 @@ async def show_facts(request: AnyRequest, patient: FromPath[str], file: FromPath
     blob = await _dicom(request, patient, file)
     blobs, zone = kept_of(request).uploads.blobs, access_of(request).ground.zone
 
-    def look() -> DicomSummary:
-        with blobs.open(blob.address) as opened:
-            return summarise(dicom_files.read(opened), zone)
+    def look() -> requests.Answered:
+        from yersin.imaging import dicom_files, dicom_summary  # noqa: PLC0415 - pydicom and numpy load when an image is shown
 
-    return sent(requests.viewer_facts(await asyncio.to_thread(look)))
+        with blobs.open(blob.address) as opened:
+            return requests.viewer_facts(dicom_summary.summarise(dicom_files.read(opened), zone))
+
+    return sent(await asyncio.to_thread(look))
 
 
 @get("/records/{patient:str}/images/{file:str}/view/frames/{number:int}", opt=_READ)

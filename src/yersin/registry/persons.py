@@ -139,7 +139,7 @@ async def _hold(writing: Writing, number: str, *, but: str = "") -> None:
     indexer, way = writing.access.ground.indexer, f"{IDENTIFIER}|{signs(number)}"
     await writing.connection.execute("SELECT pg_advisory_xact_lock($1)", indexer.hashes([way])[0])
     # of the whole nation: it is for the page to tell the asker what may be told
-    found = await people.find(writing.connection, indexer.key, people.Asked(alternatives=((way,),)), None)
+    found = await people.find(writing.connection, indexer.key, people.Asked(alternatives=((way,),)), people.NATION)
     others = [c.patient for c in found if c.patient.id != but]
     if any(n.system == systems.NATIONAL_ID and n.value == number for p in others for n in p.identifier):
         raise TakenError

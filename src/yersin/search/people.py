@@ -9,21 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from yersin.db import Connection
 from yersin.db.sql import Sql
-from yersin.store.reading import Scope, version_of
+from yersin.store.content import body
 from yersin.store.schema import table
 
 from . import tokens
 from .folding import fold, normal, words
 
-#: candidates taken from each of the two areas, and people shown
-LIMIT, SHOWN = 500, 20
+#: candidates taken from each circle, and people shown
+LIMIT, SHOWN = 200, 20
 _WORD = re.compile(r"[^\s,;]+")
 _DATE = re.compile(r"\b(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})\b")
 _YEAR = re.compile(r"(19|20)\d\d")
@@ -129,7 +130,7 @@ class _Address(msgspec.Struct):
 class Patient(msgspec.Struct):
     """The few elements of Patient that a list of people needs; the rest is not even decoded."""
 
-    id: str
+    id: str = ""
     name: list[_Name] = []
     gender: str = ""
     birthDate: str = ""  # noqa: N815 - FHIR's name
@@ -208,30 +209,43 @@ def _masked(value: str) -> str:
 Chooser = Callable[[Sequence[Candidate]], Sequence[Candidate]]
 
 
-async def find(
-    connection: Connection, key: bytes, asked: Asked, scope: Scope | None, keeper: str | None = None
-) -> list[Candidate]:
-    """Take candidates in no order: those within a scope, or without one from everywhere.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circle:
+    """Where to look; everywhere when nothing is given.
 
     `keeper` is the id of the organization that keeps them: the index then meets nobody else, however common the name.
+    `within` writes a condition on rows `r`.
     """
+
+    keeper: str | None = None
+    within: Callable[[Sql], str] | None = None
+
+
+NATION = Circle()
+
+
+async def find(
+    connection: Connection, key: bytes, asked: Asked, circle: Circle, opened: Callable[[Sql], str] | None = None
+) -> list[Candidate]:
+    """Take candidates of a circle, in no order. `opened` writes whether the asker may open the chart of row `r`."""
     sql = Sql()
-    kept = (tokens.kept_by(keeper),) if keeper else ()
+    kept = (tokens.kept_by(circle.keeper),) if circle.keeper else ()
     either = " OR ".join(
         f"r.tok @> {sql.arg(list(tokens.hashes((*texts, *kept), key)), 'bigint[]')}" for texts in asked.alternatives
     )
-    within = f" AND {scope.condition(sql, 'Patient', 'r.pat')}" if scope is not None else ""
+    within = f" AND {circle.within(sql)}" if circle.within else ""
     rows = await connection.fetch(
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table('Patient')} r "
-        f"WHERE ({either}){within} LIMIT {LIMIT}",
+        f"SELECT r.id, r.name, r.enc, r.content, r.pat, {opened(sql) if opened else 'false'} AS own "
+        f"FROM {table('Patient')} r WHERE ({either}){within} LIMIT {LIMIT}",
         *sql.arguments,
     )
-    return [_candidate(row, own=scope is not None) for row in rows]
+    return [_candidate(row) for row in rows]
 
 
-def _candidate(row: Any, *, own: bool) -> Candidate:
-    version = version_of("Patient", row)
-    return Candidate(pat=version.pat, patient=_decoder.decode(version.json()), own=own)
+def _candidate(row: Any) -> Candidate:
+    patient = _decoder.decode(body(row["enc"], row["content"]))
+    patient.id = row["name"] or str(row["id"])
+    return Candidate(pat=row["pat"], patient=patient, own=row["own"])
 
 
 def ranked(asked: Asked) -> Chooser:
@@ -240,7 +254,7 @@ def ranked(asked: Asked) -> Chooser:
 
     def choose(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         fitting = [c for c in candidates if _is_born(c.patient, asked.born)]
-        return sorted(fitting, key=lambda c: (not c.own, *_rank(c.patient, wanted), _tie(c)))[:SHOWN]
+        return sorted(fitting, key=lambda c: _order(c, wanted))[:SHOWN]
 
     return choose
 
@@ -251,29 +265,41 @@ def _is_born(patient: Patient, born: str) -> bool:
     return not born or known.startswith(born) or born.startswith(known)
 
 
-def _rank(patient: Patient, wanted: Sequence[tuple[str, str]]) -> tuple[int, ...]:
-    """Marks that fit count most, then whole words, then the given name, then the order in which they were typed."""
-    whole = patient.full_name
-    exact, folded = normal(whole).split(), fold(whole).split()
+def _order(candidate: Candidate, wanted: Sequence[tuple[str, str]]) -> tuple[Any, ...]:
+    """One's own and the living first, then marks that fit, whole words, the given name, the order of typing, the alphabet."""
+    patient = candidate.patient
+    name = [_spelt(word) for word in patient.full_name.split()]
+    last = len(name) - 1
     marks = wholes = 0
     places: list[int] = []
     for plain, marked in wanted:
-        marks += not any(_has_marks(word, marked) for word in exact)
-        wholes += plain not in folded
-        places.append(next((n for n in range(len(folded) - 1, -1, -1) if folded[n].startswith(plain)), -1))
-    is_given = bool(folded) and len(folded) - 1 in places
-    return (patient.died, marks, wholes, not is_given, places != sorted(places))
+        begun = [n for n, word in enumerate(name) if word.folded.startswith(plain)]
+        marks += not any(_has_marks(name[n], marked) for n in begun)
+        wholes += not any(name[n].folded == plain for n in begun)
+        places.append(begun[-1] if begun else -1)
+    fit = (marks, wholes, last < 0 or last not in places, places != sorted(places))
+    return (not candidate.own, patient.died, *fit, [word.folded for word in name], patient.birthDate, patient.id)
 
 
-def _has_marks(word: str, typed: str) -> bool:
+class _Spelt(NamedTuple):
+    """A word of a name: folded, with its letters' marks, and the tone apart."""
+
+    folded: str
+    letters: str
+    tone: str
+
+
+@lru_cache(maxsize=16384)
+def _spelt(word: str) -> _Spelt:
+    exact = normal(word)
+    letters = exact.rstrip(_TONES)
+    return _Spelt(fold(word), letters, exact[len(letters) :])
+
+
+def _has_marks(word: _Spelt, typed: str) -> bool:
     """Whether a word begins as typed with the same marks; a tone not typed yet may still come."""
-    letters, start = word.rstrip(_TONES), typed.rstrip(_TONES)
-    tone, wanted = word[len(letters) :], typed[len(start) :]
-    if letters == start:
-        return tone == wanted
-    return letters.startswith(start) and wanted in ("", tone)
-
-
-def _tie(candidate: Candidate) -> tuple[str, str, str]:
-    patient = candidate.patient
-    return (fold(patient.full_name), patient.birthDate, patient.id)
+    start = typed.rstrip(_TONES)
+    wanted = typed[len(start) :]
+    if word.letters == start:
+        return word.tone == wanted
+    return word.letters.startswith(start) and wanted in ("", word.tone)

@@ -75,7 +75,7 @@ async def ask(access: Access, post: Post, wish: Wish, key: str) -> str:
 
     async def work(writing: Writing) -> str:
         task = new_id()
-        kept = await _once(writing, access, key, str(task))
+        kept = await once(writing, access, key, str(task))
         if kept != str(task):
             return kept
         await writing.write(_changes(wish, post, task, await clock(writing)))
@@ -84,7 +84,7 @@ async def ask(access: Access, post: Post, wish: Wish, key: str) -> str:
     return await access.atomically(work)
 
 
-async def _once(writing: Writing, access: Access, key: str, answer: str) -> str:
+async def once(writing: Writing, access: Access, key: str, answer: str) -> str:
     """Claim a form for this transaction; another sending of the same form waits here and gets the first answer."""
     if not key:
         raise problem("required", "The form carries no idempotency key. Open it again.", status=422)

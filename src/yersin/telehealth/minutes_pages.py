@@ -257,7 +257,7 @@ async def add(request: AnyRequest, task: FromPath[str]) -> Response[Any]:
         return await show_again(request, task, "", status=422, addition=bound)
     access = access_of(request)
     mine = Answering(access, await post_of(access))
-    await Addenda(Signing(mine, pen_of(request))).add(task, bound.value.addition)
+    await Addenda(Signing(mine, pen_of(request))).add(task, bound.value.addition, bound.key)
     return redirect(f"/telehealth/requests/{task}")
 
 

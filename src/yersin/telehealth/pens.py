@@ -12,7 +12,6 @@ from pathlib import Path
 
 from yersin.documents.authority import TestAuthority
 from yersin.documents.authority_store import FolderStore
-from yersin.documents.signing import Wording, sign
 from yersin.guard.access import Ground
 
 from .signing import CONSULTED, Signatory
@@ -35,6 +34,8 @@ class AuthorityPen:
 
     async def sign(self, pdf: bytes, field: str, signatory: Signatory, reason: str = "") -> bytes:
         """Sign a field, for the reason given or the customary one. Raises Problem: no certificate, field filled, not this side's turn."""
+        from yersin.documents.signing import Wording, sign  # noqa: PLC0415 - the libraries of signing load with the first signature
+
         authority = await self.authority()
         serial = await self._serial(authority, signatory)
         words = reason or _REASONS.get(field, "Xác nhận của bên đề nghị")

@@ -91,7 +91,7 @@ class Feed:
         await connection.execute("INSERT INTO views.fed (consumer) VALUES ($1) ON CONFLICT DO NOTHING", CONSUMER)
 
     async def _is_behind(self) -> bool:
-        return bool(await self._ground.database.fetchval(f"SELECT EXISTS ({_NEXT} AND l.tx < {_HORIZON})", CONSUMER))
+        return bool(await self._ground.database.fetchval(BEHIND, CONSUMER))
 
     async def follow(self) -> int:
         """Take one batch of changes into the views; returns how many were read."""
@@ -217,13 +217,18 @@ class Feed:
 
 _FORGET = "DELETE FROM views.refused WHERE view = $1 AND row_key = ANY($2::uuid[])"
 _HORIZON = "pg_snapshot_xmin(pg_current_snapshot())"
-_NEXT = "SELECT l.at FROM change_log l, cursor c WHERE c.consumer = $1 AND (l.tx, l.seq) > (c.tx, c.seq)"
+#: what comes after the feed's cursor, in order: so that the log is entered there by its index, however long it is
+_NEXT = (
+    "SELECT l.at FROM change_log l WHERE (l.tx, l.seq) > ((SELECT tx FROM cursor WHERE consumer = $1), "
+    "(SELECT seq FROM cursor WHERE consumer = $1)) {until} ORDER BY l.tx, l.seq LIMIT {most}"
+)
+BEHIND = _NEXT.format(until=f"AND l.tx < {_HORIZON}", most=1)  # within EXISTS its order would be dropped
 
 
 async def standing(connection: Connection) -> Standing:
     """How fresh views are. Whatever is committed and not yet taken in makes `as_of` older."""
     row = await connection.fetchrow(
-        f"""SELECT now() AS now, (SELECT min(at) FROM ({_NEXT} ORDER BY l.tx, l.seq LIMIT 1000) AS waiting) AS oldest,
+        f"""SELECT now() AS now, (SELECT min(at) FROM ({_NEXT.format(until="", most=1000)}) AS waiting) AS oldest,
         (SELECT changed FROM views.fed WHERE consumer = $1) AS changed,
         (SELECT count(*) FROM views.refused) AS refused,
         ARRAY(SELECT DISTINCT view FROM views.built WHERE shown AND NOT filled ORDER BY view) AS filling""",

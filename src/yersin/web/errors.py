@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
 
@@ -16,7 +16,7 @@ from yersin.web.language import gettext as _
 from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
 from yersin.web.shell import AnyRequest, page
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +101,15 @@ def on_problem(request: AnyRequest, error: Problem) -> Response[bytes]:
     """Our own refusals. Their words may name data, so the page keeps to its own."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         codes = [issue.code for issue in error.issues]
-        log.error(
-            "page refused", request_id=request.scope["state"].get("request_id", ""), codes=codes, where=_places(error)
-        )
+        request_id = request.scope["state"].get("request_id", "")
+        log.error("page refused in request %s: %s at %s", request_id, codes, _places(error))
     return error_page(request, error.status)
 
 
 def on_surprise(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Anything else is a fault of ours: recorded with its request id, never shown."""
     request_id = request.scope["state"].get("request_id", "")
-    log.error("page failed", request_id=request_id, kind=type(error).__name__, where=_places(error))
+    log.error("page failed in request %s: %s at %s", request_id, type(error).__name__, _places(error))
     return error_page(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

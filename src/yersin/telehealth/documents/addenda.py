@@ -14,9 +14,9 @@ from uuid import UUID, uuid5
 
 from yersin.fhir.problem import problem
 from yersin.guard.access import Access
-from yersin.guard.writing import Create, Update
+from yersin.guard.writing import Create, Update, Writing
 from yersin.store.identity import new_id
-from yersin.telehealth import answering, consultations, minutes, signing
+from yersin.telehealth import answering, asking, consultations, minutes, signing
 from yersin.telehealth.codes import JSON, id_of, ref
 from yersin.telehealth.consultations import Consultation
 from yersin.telehealth.reading import content, find, now, typed
@@ -56,8 +56,11 @@ class Addenda:
             raise problem("forbidden", "Only the two sides of a consultation add to its minutes.", status=403)
         return side
 
-    async def add(self, task_id: str, text: str) -> JSON:
-        """Add to signed minutes and sign the addition. Raises Problem when there is nothing signed to add to."""
+    async def add(self, task_id: str, text: str, key: str) -> None:
+        """Add to signed minutes and sign the addition; the same form sent twice adds once.
+
+        Raises Problem when there is nothing signed to add to.
+        """
         it = await consultations.load(self.access, task_id)
         side = self.side(it)
         meeting = await answering.meeting_of(self.access, it) or {}
@@ -74,13 +77,18 @@ class Addenda:
         target = ref("DocumentReference", (await signing.document_of(self.access, it))["id"])
         _entitle(document, post.place, [{"code": "appends", "target": target}])
         document["identifier"] = [{"system": DOCUMENT_CODE, "value": data.verification_code}]
-        addendum = minutes.addendum(signed, text, post, at)
         targets = [f"Composition/{made}", f"DocumentReference/{paper}"]
-        await self.access.write([
-            Create(resource=typed(addendum), id=made), Create(resource=typed(document), id=paper),
+        changes = [
+            Create(resource=typed(minutes.addendum(signed, text, post, at)), id=made),
+            Create(resource=typed(document), id=paper),
             Create(resource=typed(self.signing.provenance(it, targets, at, AUTHOR)), id=new_id()),
-        ])  # fmt: skip
-        return addendum
+        ]
+
+        async def work(writing: Writing) -> None:
+            if await asking.once(writing, self.access, key, str(made)) == str(made):
+                await writing.write(changes)
+
+        await self.access.atomically(work)
 
     async def countersign(self, task_id: str, document_id: str) -> None:
         """Sign an addition of the other side, once. Raises Problem: not found, one's own side, signed already."""

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from yersin.documents.authority import Status, TestAuthority
 from yersin.documents.checking import Checked
-from yersin.documents.verifying import Covers, SignatureReport
+from yersin.documents.reports import Covers, SignatureReport
 from yersin.guard.access import Access
 from yersin.telehealth.codes import JSON
 from yersin.telehealth.documents.addenda import is_second
