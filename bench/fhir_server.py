@@ -10,6 +10,7 @@ import asyncio
 import json
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 from running import Running, running
@@ -84,28 +85,43 @@ def measured(server: Running, client: Client, requests: list[bytes], wanted: int
     return figures, [body for _, body in answers]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def asked_for(words: str | None) -> argparse.Namespace:
+    """Read what the command line asks for."""
+    parser = argparse.ArgumentParser(description=words)
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--repeat", type=int, default=3)
-    asked = parser.parse_args()
-    runs: dict[str, list[dict[str, Any]]] = {"create": [], "read": []}
+    return parser.parse_args()
+
+
+Rounds = dict[str, list[dict[str, Any]]]
+
+
+def rounds(server: Running, client: Client, asked: argparse.Namespace, body: Callable[[int], bytes]) -> Rounds:
+    """Create and read so many times as asked. Raises AssertionError when a read differs from what was written."""
+    runs: Rounds = {"create": [], "read": []}
+    for turn in range(asked.repeat + 1):
+        bodies = [body(turn * asked.requests + n) for n in range(asked.requests)]
+        created, answers = measured(server, client, [client.request("POST", "/fhir/Patient", b) for b in bodies], 201)
+        ids = [json.loads(a)["id"] for a in answers]
+        read, again = measured(server, client, [client.request("GET", f"/fhir/Patient/{i}") for i in ids], 200)
+        assert again == answers, "a read differs from what was written"
+        if turn:  # the first warms up
+            runs["create"].append(created)
+            runs["read"].append(read)
+    return runs
+
+
+def medians(runs: Rounds) -> dict[str, dict[str, float]]:
+    """Middle figures of several rounds."""
+    return {op: {key: statistics.median(r[key] for r in rs) for key in rs[0]} for op, rs in runs.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    asked = asked_for(__doc__)
     with running() as server:
-        client = Client(server.base, server.token(), asked.connections)
-        for turn in range(asked.repeat + 1):
-            bodies = [patient(turn * asked.requests + n) for n in range(asked.requests)]
-            created, answers = measured(
-                server, client, [client.request("POST", "/fhir/Patient", b) for b in bodies], 201
-            )
-            ids = [json.loads(a)["id"] for a in answers]
-            read, again = measured(server, client, [client.request("GET", f"/fhir/Patient/{i}") for i in ids], 200)
-            assert again == answers, "a read differs from what was written"
-            if turn:  # the first warms up
-                runs["create"].append(created)
-                runs["read"].append(read)
-    report = {op: {key: statistics.median(r[key] for r in rs) for key in rs[0]} for op, rs in runs.items()}
+        report = medians(rounds(server, Client(server.base, server.token(), asked.connections), asked, patient))
     print(f"{'operation':<10}{'req/s':>8}{'goal':>8}{'cpu ms':>9}{'goal':>7}   medians of {asked.repeat}")
     for op, row in report.items():
         print(f"{op:<10}{row['requests_per_s']:>8.0f}{GOALS[op][0]:>8}{row['cpu_ms']:>9.3f}{GOALS[op][1]:>7}")

@@ -48,7 +48,7 @@ class Running:
 def running(*arguments: str, data: Path | None = None) -> Iterator[Running]:
     """Start `yersin serve` (or what `arguments` say) and stop it afterwards; a folder of its own is removed."""
     folder = data or Path(tempfile.mkdtemp(prefix="yersin-bench-"))
-    port = _free_port()
+    port = free_port()
     environment = {**os.environ, "YERSIN_DATA_DIR": str(folder), "YERSIN_PORT": str(port), "YERSIN_DATABASE_URL": ""}
     process = subprocess.Popen([*COMMAND, *(arguments or ("serve",))], env=environment, stdout=subprocess.DEVNULL)
     base = f"http://127.0.0.1:{port}"
@@ -75,7 +75,8 @@ def wait(base: str, process: subprocess.Popen[bytes], seconds: float = 600) -> N
     raise RuntimeError("the server did not get ready")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -54,16 +55,14 @@ class Database:
     points: asyncpg.Pool
     searches: asyncpg.Pool
 
-    @contextlib.asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
+    def acquire(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection outside a transaction: each statement commits by itself. Leave no session state on it."""
-        async with _from(self.points, lost="unknown") as connection:
-            yield connection
+        return _Lent(self.points, lost="unknown")
 
     @contextlib.asynccontextmanager
     async def searching(self) -> AsyncIterator[Connection]:
         """Lend a read-only connection with custom plans and a time limit."""
-        async with _from(self.searches, lost="no") as connection:
+        async with _Lent(self.searches, lost="no") as connection:
             try:
                 yield connection
             except asyncpg.QueryCanceledError as error:
@@ -74,7 +73,7 @@ class Database:
         self, *, isolation: Isolation = "read_committed", readonly: bool = False
     ) -> AsyncIterator[Connection]:
         """Commit at the end of the block, roll back when it raises."""
-        async with _from(self.points, lost="no") as connection:
+        async with _Lent(self.points, lost="no") as connection:
             transaction = connection.transaction(isolation=isolation, readonly=readonly)
             await transaction.start()
             try:
@@ -202,20 +201,31 @@ async def _keep(_connection: Connection) -> None:
     """
 
 
-@contextlib.asynccontextmanager
-async def _from(pool: asyncpg.Pool, *, lost: Committed) -> AsyncIterator[Connection]:
-    with _told(lost="no"):
+class _Lent(AbstractAsyncContextManager[Connection]):
+    """A connection for the time of a block; what driver and server say of their own state becomes a DatabaseFailure."""
+
+    __slots__ = ("_connection", "_lost", "_pool")
+
+    def __init__(self, pool: asyncpg.Pool, *, lost: Committed) -> None:
+        self._pool, self._lost = pool, lost
+
+    async def __aenter__(self) -> Connection:
+        with _told(lost="no"):
+            try:
+                # a clock for the wait is dear, and one that is free is there at once
+                self._connection = await self._pool.acquire(timeout=None if self._pool.get_idle_size() else WAIT)
+            except TimeoutError as error:
+                raise busy() from error
+        return self._connection
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         try:
-            connection = await pool.acquire(timeout=WAIT)
-        except TimeoutError as error:
-            raise busy() from error
-    try:
-        with _told(lost=lost, connection=connection):
-            yield connection
-    finally:
-        # a connection that cannot be made clean is closed by the pool; what the block did or raised stays the answer
-        with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            await pool.release(connection)
+            if isinstance(error, Exception):
+                _tell(error, self._lost, self._connection)
+        finally:
+            # a connection that cannot be made clean is closed by the pool; what the block did or raised stays the answer
+            with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                await self._pool.release(self._connection)
 
 
 async def _commit(connection: Connection, transaction: Any) -> None:
@@ -239,15 +249,20 @@ def _told(*, lost: Committed, connection: Connection | None = None) -> Iterator[
     """
     try:
         yield
-    except _CLASHES as error:
+    except Exception as error:
+        _tell(error, lost, connection)
+        raise
+
+
+def _tell(error: Exception, lost: Committed, connection: Connection | None) -> None:
+    """Raise the DatabaseFailure that an exception of the driver means; pass over any other."""
+    if isinstance(error, _CLASHES):
         raise busy(Clash) from error
-    except (*_FULL_HANDS, asyncpg.QueryCanceledError) as error:
+    if isinstance(error, (*_FULL_HANDS, asyncpg.QueryCanceledError)):
         raise busy() from error
-    except asyncpg.DiskFullError as error:
+    if isinstance(error, asyncpg.DiskFullError):
         raise disk_full() from error
-    except (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        if not _gone(connection, error):
-            raise
+    if isinstance(error, (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError)) and _gone(connection, error):
         raise transient(committed=lost) from error
 
 

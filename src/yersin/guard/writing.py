@@ -236,7 +236,8 @@ def _stored(access: Access, resource: r4.Resource, row: RowId, op: str, expected
     index = access.ground.indexer.index(resource)
     patients = tuple(row_id("Patient", p).id for p in index.patients) or _behind(resource)
     told = tuple(care.told_by(resource, access.ground.zone))
-    enc, content = pack(tail_of(resource))
+    tail = tail_of(resource)
+    enc, content = pack(tail)
     resource.id = row.name or str(row.id)  # the write may be tried again
     write = store.Write(
         op=op,
@@ -247,6 +248,7 @@ def _stored(access: Access, resource: r4.Resource, row: RowId, op: str, expected
         owner=access.who.organization,
         enc=enc,
         content=content,
+        tail=tail,
         **_columns(index, access.ground.indexer.key),
     )
     visits = op == "C" and isinstance(resource, r4.Encounter) and resource.status == "in-progress"
@@ -346,6 +348,7 @@ def written(write: store.Write, moment: datetime) -> Written:
         pat=write.pat,
         enc=write.enc,
         content=None if write.op == "D" else write.content,
+        tail=write.tail or None,
     )
     return Written(version=version, created=write.op == "C")
 

@@ -27,6 +27,8 @@ class Version:
     pat: UUID
     enc: int = 0
     content: bytes | None = None
+    #: what `content` holds, where it was just packed
+    tail: bytes | None = None
 
     @property
     def deleted(self) -> bool:
@@ -42,7 +44,7 @@ class Version:
         """Whole resource as JSON. Raises ValueError for a deleted version."""
         if self.content is None:
             raise ValueError("a deleted version has no content")
-        return whole(self.type, self.id, self.ver, self.upd, unpack(self.enc, self.content))
+        return whole(self.type, self.id, self.ver, self.upd, self.tail or unpack(self.enc, self.content))
 
     def resource(self) -> r4.Resource:
         """Typed resource, parsed again from its bytes."""

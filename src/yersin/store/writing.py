@@ -46,6 +46,8 @@ class Write:
     old_pat: UUID | None = None
     enc: int = 0
     content: bytes = b""
+    #: what `content` holds
+    tail: bytes = b""
     tok: Sequence[int] = ()
     d_lo: datetime | None = None
     d_hi: datetime | None = None
@@ -62,7 +64,9 @@ class Write:
         """Arguments of the insert and replace statements."""
         number = r4.TYPE_NUMBER[self.type]
         row = (number, self.id, self.pat, self.ver, self.name, self.owner, INDEX_VERSION, self.enc, self.content)
-        index = (self.d_lo, self.d_hi, self.txt, self.srt, self.tok)
+        # as text: the driver looks at each number of an array by itself, which takes longer than all else it does
+        tokens = f"{{{str(list(self.tok))[1:-1]}}}"
+        index = (self.d_lo, self.d_hi, self.txt, self.srt, tokens)
         return (*row, *index, *self.ranges) if has_ranges(self.type) else (*row, *index)
 
 
@@ -80,7 +84,7 @@ _CLOCK = "date_trunc('milliseconds', clock_timestamp())"
 _COLUMNS = "id, pat, ver, name, ixv, enc, content, d_lo, d_hi, txt, srt, tok, upd"
 _VALUES = (
     "$2::uuid, $3::uuid, $4::int, $5::text, $7::smallint, $8::smallint, $9::bytea, $10::timestamptz, $11::timestamptz, "
-    "$12::text, $13::text[], $14::bigint[], t.upd"
+    "$12::text, $13::text[], $14::text::bigint[], t.upd"
 )
 _LOG = "INSERT INTO change_log (at, type, id, ver, pat, op) SELECT upd, $1::smallint, $2::uuid, $4::int, $3::uuid, "
 #: number of arguments of an insert; a caller's own part of the statement counts on from here

@@ -179,8 +179,8 @@ class Feed:
     async def _fill(self, connection: Connection, fed: Table) -> None:
         type_name = fed.view.definition.resource
         found = await connection.fetch(
-            f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r, views.built b "
-            "WHERE b.view = $1 AND b.epoch = $2 AND (r.pat, r.id) > (b.last_pat, b.last_id) ORDER BY r.pat, r.id LIMIT $3",
+            f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r "
+            f"WHERE (r.pat, r.id) > ({_BUILT.format('last_pat')}, {_BUILT.format('last_id')}) ORDER BY r.pat, r.id LIMIT $3",
             fed.view.name,
             fed.epoch,
             BATCH,
@@ -217,6 +217,8 @@ class Feed:
 
 _FORGET = "DELETE FROM views.refused WHERE view = $1 AND row_key = ANY($2::uuid[])"
 _HORIZON = "pg_snapshot_xmin(pg_current_snapshot())"
+#: where the filling of a table stands; a value, not a joined row, so that the store is entered there by its index
+_BUILT = "(SELECT {} FROM views.built WHERE view = $1 AND epoch = $2)"
 #: what comes after the feed's cursor, in order: so that the log is entered there by its index, however long it is
 _NEXT = (
     "SELECT l.at FROM change_log l WHERE (l.tx, l.seq) > ((SELECT tx FROM cursor WHERE consumer = $1), "
