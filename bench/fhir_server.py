@@ -1,6 +1,8 @@
 """Creates and reads over HTTP with audit and access on, 16 connections, closed loop; every answer is checked afterwards.
 
 python bench/fhir_server.py [--requests 3000] [--connections 16] [--repeat 3]
+
+Machines differ, and this one from hour to hour: a bare program (`floor.py`) is measured by turns with the server.
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import Callable
 from typing import Any
 
+from floor import REFERENCE, floor
 from running import Running, running
 
 GOALS = {"create": (1200, 1.0), "read": (3000, 0.5)}
@@ -85,47 +87,65 @@ def measured(server: Running, client: Client, requests: list[bytes], wanted: int
     return figures, [body for _, body in answers]
 
 
-def asked_for(words: str | None) -> argparse.Namespace:
-    """Read what the command line asks for."""
-    parser = argparse.ArgumentParser(description=words)
-    parser.add_argument("--requests", type=int, default=3000)
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--repeat", type=int, default=3)
-    return parser.parse_args()
+def round_of(server: Running, client: Client, bodies: list[bytes]) -> dict[str, dict[str, Any]]:
+    """Create and read once. Raises AssertionError when a read differs from what was written."""
+    created, answers = measured(server, client, [client.request("POST", "/fhir/Patient", b) for b in bodies], 201)
+    ids = [json.loads(a)["id"] for a in answers]
+    read, again = measured(server, client, [client.request("GET", f"/fhir/Patient/{i}") for i in ids], 200)
+    assert again == answers, "a read differs from what was written"
+    return {"create": created, "read": read}
 
 
-Rounds = dict[str, list[dict[str, Any]]]
+def median(rounds: list[dict[str, dict[str, Any]]], op: str, key: str) -> float:
+    """Middle figure of several rounds, without the first, which warms up."""
+    return float(statistics.median(r[op][key] for r in rounds[1:]))
 
 
-def rounds(server: Running, client: Client, asked: argparse.Namespace, body: Callable[[int], bytes]) -> Rounds:
-    """Create and read so many times as asked. Raises AssertionError when a read differs from what was written."""
-    runs: Rounds = {"create": [], "read": []}
-    for turn in range(asked.repeat + 1):
-        bodies = [body(turn * asked.requests + n) for n in range(asked.requests)]
-        created, answers = measured(server, client, [client.request("POST", "/fhir/Patient", b) for b in bodies], 201)
-        ids = [json.loads(a)["id"] for a in answers]
-        read, again = measured(server, client, [client.request("GET", f"/fhir/Patient/{i}") for i in ids], 200)
-        assert again == answers, "a read differs from what was written"
-        if turn:  # the first warms up
-            runs["create"].append(created)
-            runs["read"].append(read)
-    return runs
-
-
-def medians(runs: Rounds) -> dict[str, dict[str, float]]:
-    """Middle figures of several rounds."""
-    return {op: {key: statistics.median(r[key] for r in rs) for key in rs[0]} for op, rs in runs.items()}
+def slowness() -> float:
+    """How much slower this machine is just now than the one of the goals, by the CPU time of the floor's creates."""
+    with floor() as below:
+        client = Client(below.base, "", 16)
+        rounds = [round_of(below, client, [patient(n) for n in range(2000)]) for _ in range(3)]
+    return median(rounds, "create", "cpu_ms") / REFERENCE["create"][1]
 
 
 def main() -> None:
-    """Measure and print."""
-    asked = asked_for(__doc__)
-    with running() as server:
-        report = medians(rounds(server, Client(server.base, server.token(), asked.connections), asked, patient))
-    print(f"{'operation':<10}{'req/s':>8}{'goal':>8}{'cpu ms':>9}{'goal':>7}   medians of {asked.repeat}")
-    for op, row in report.items():
-        print(f"{op:<10}{row['requests_per_s']:>8.0f}{GOALS[op][0]:>8}{row['cpu_ms']:>9.3f}{GOALS[op][1]:>7}")
+    """Measure server and floor by turns, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=3000)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--repeat", type=int, default=3)
+    asked = parser.parse_args()
+    ours: list[dict[str, dict[str, Any]]] = []
+    bare: list[dict[str, dict[str, Any]]] = []
+    with running() as server, floor() as below:
+        client, beneath = (
+            Client(server.base, server.token(), asked.connections),
+            Client(below.base, "", asked.connections),
+        )
+        for turn in range(asked.repeat + 1):
+            bodies = [patient(turn * asked.requests + n) for n in range(asked.requests)]
+            ours.append(round_of(server, client, bodies))
+            bare.append(round_of(below, beneath, bodies))
+    report = {op: _line(op, ours, bare) for op in GOALS}
+    print(
+        f"medians of {asked.repeat}, floor and server by turns; equivalent = on the machine of the goals, by the floor"
+    )
+    print("".join(f"{title:>17}" for title in ("", *report["create"])))
+    for op, line in report.items():
+        print("".join(f"{value:>17}" for value in (op, *line.values())))
     print(json.dumps(report))
+
+
+def _line(op: str, ours: list[dict[str, dict[str, Any]]], bare: list[dict[str, dict[str, Any]]]) -> dict[str, float]:
+    rate, cpu = median(ours, op, "requests_per_s"), median(ours, op, "cpu_ms")
+    floor_rate, floor_cpu = median(bare, op, "requests_per_s"), median(bare, op, "cpu_ms")
+    there_rate, there_cpu = REFERENCE[op]
+    goal_rate, goal_cpu = GOALS[op]
+    return {
+        "requests/s": rate, "floor here": floor_rate, "equivalent": round(rate * there_rate / floor_rate), "goal": goal_rate,
+        "cpu ms": cpu, "floor ms here": floor_cpu, "equivalent ms": round(cpu * there_cpu / floor_cpu, 2), "goal ms": goal_cpu,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,23 +1,22 @@
-"""The floor under the figures of `fhir_server.py`: what this machine does with no FHIR, no index, no access and no audit.
+"""The floor: what this machine does with no FHIR, no index, no access and no audit. `fhir_server.py` measures beside it.
 
-python bench/floor.py [--requests 3000] [--connections 16] [--repeat 3]
-
-A bare program on the same web server and driver: it decodes the body, stores the text in two tables in one statement
-(current and history), and reads it back by id. On the machine the goals were set on it made 4,128 creates/s at 0.37 ms
-and 7,111 reads/s at 0.20 ms CPU, database included; the ratio to those says how fast this machine is.
+A bare program on the same web server and driver decodes the body, stores the text in two tables in one statement (current
+and history), and reads it back by id. What it takes here, against what it took on the machine the goals were set on, says
+how fast this machine is at the moment.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,12 @@ import asyncpg
 import msgspec
 import uvicorn
 
-from fhir_server import Client, asked_for, medians, patient, rounds
 from running import Running, free_port
 from yersin.db import embedded
 from yersin.settings import Settings
 from yersin.store.identity import new_id
 
+#: requests/s and CPU ms on the machine of the goals, database included
 REFERENCE = {"create": (4128, 0.37), "read": (7111, 0.20)}
 TABLES = """
 CREATE TABLE IF NOT EXISTS floor_current (id uuid PRIMARY KEY, ver int NOT NULL, content text NOT NULL);
@@ -54,6 +53,7 @@ class Floor:
             self.pool = await asyncpg.create_pool(self.url, min_size=10, max_size=10)
             await send({"type": "lifespan.startup.complete"})
             await receive()
+            await self.pool.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
         assert self.pool is not None
@@ -86,26 +86,19 @@ async def _serve(folder: str, port: int) -> None:
         await uvicorn.Server(config).serve()
 
 
-def main() -> None:
-    """Measure and print."""
-    asked = asked_for(__doc__)
+@contextmanager
+def floor() -> Iterator[Running]:
+    """Start the bare program with a database of its own, and stop it afterwards."""
     with tempfile.TemporaryDirectory(prefix="yersin-floor-") as folder:
         port = free_port()
         environment = {**os.environ, "YERSIN_DATABASE_URL": ""}
-        process = subprocess.Popen([sys.executable, __file__, "serve", folder, str(port)], env=environment)
-        server = Running(base=f"http://127.0.0.1:{port}", data=Path(folder), pid=process.pid, environment=environment)
+        process = subprocess.Popen([sys.executable, __file__, folder, str(port)], env=environment)
         try:
             _wait(port)
-            client = Client(server.base, "none", asked.connections)
-            report = medians(rounds(server, client, asked, patient))
+            yield Running(base=f"http://127.0.0.1:{port}", data=Path(folder), pid=process.pid, environment=environment)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             process.wait(60)
-    print(f"{'operation':<10}{'req/s':>8}{'cpu ms':>9}{'there':>8}{'slower':>8}   medians of {asked.repeat}")
-    for op, row in report.items():
-        there = REFERENCE[op][1]
-        print(f"{op:<10}{row['requests_per_s']:>8.0f}{row['cpu_ms']:>9.3f}{there:>8}{row['cpu_ms'] / there:>7.2f}x")
-    print(json.dumps(report))
 
 
 def _wait(port: int) -> None:
@@ -118,7 +111,8 @@ def _wait(port: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        asyncio.run(_serve(sys.argv[2], int(sys.argv[3])))
+    if len(sys.argv) == 3:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(sys.argv[1], int(sys.argv[2])))
     else:
-        main()
+        print(__doc__)

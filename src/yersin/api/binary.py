@@ -10,7 +10,7 @@ import re
 from base64 import b64decode
 from binascii import Error
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -52,8 +52,7 @@ async def use(connection: Connection, address: str, binary: UUID, patient: UUID)
     await connection.execute(sql, address, binary, patient)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raw(Response):
+class Raw(Response, frozen=True, kw_only=True):
     """An answer whose body comes in pieces. `body` stays empty."""
 
     pieces: AsyncIterator[bytes] | None = field(default=None)

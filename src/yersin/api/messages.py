@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from email.utils import format_datetime
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from yersin.fhir.problem import problem
 from yersin.guard.access import Access
@@ -14,8 +15,7 @@ from yersin.store.versions import Version
 FHIR_JSON = b"application/fhir+json; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One interaction. `path` is what follows the base, split at slashes; `base` is the address clients use."""
 
     method: str
@@ -53,12 +53,11 @@ class Request:
         return "return=minimal" in self.header("prefer")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """Status, headers and body of an answer."""
 
     status: int = 200
-    headers: Sequence[tuple[bytes, bytes]] = field(default_factory=tuple)
+    headers: Sequence[tuple[bytes, bytes]] = ()
     body: bytes = b""
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
-from uuid import uuid4
 
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -67,7 +65,7 @@ class ApiAsker:
         try:
             kind, _, token = _text(headers, b"authorization").partition(" ")
             if kind.lower() == "bearer":
-                return self._ground.access(replace(self._tokens.who(token.strip()), address=address, request=uuid4()))
+                return self._ground.access(self._tokens.who(token.strip(), address))
             access = await of_session(self._ground, headers, address)
             self._require_ours(access, method, headers)
         except Problem:

@@ -13,6 +13,8 @@ from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from msgspec import structs
+
 from yersin.db import Connection, Database, UniqueViolationError
 from yersin.db.failure import Clash, busy
 from yersin.fhir.problem import Problem, problem
@@ -173,7 +175,7 @@ class Access:
     async def _create_alone(self, alone: Draft) -> Written:
         """Write one new resource as a single statement: row, change log and audit together."""
         sql = store.insert_sql(alone.type, audit.also(store.argument_count(alone.type) + 1))
-        entry = replace(entry_of([alone], []), ver=alone.write.ver)
+        entry = entry_of([alone], [], alone.write.ver)
         async with self.ground.database.acquire() as connection:
             moment = await connection.fetchval(sql, *alone.write.arguments(), *audit.values(self.who, entry))
         return written(alone.write, moment)
@@ -200,7 +202,7 @@ class Access:
             yield
         except Problem as refusal:
             if refusal.status in (403, 404):
-                await self.record(replace(attempt, outcome=audit.REFUSED))
+                await self.record(structs.replace(attempt, outcome=audit.REFUSED))
             raise
 
     async def _require_grant(self, interaction: str, type_name: str, verb: str) -> None:

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from yersin.db import Connection, Database
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
@@ -66,8 +68,7 @@ _TYPES = [
 _INSERT = f"INSERT INTO audit ({_COLUMNS}) VALUES ({', '.join(f'${n + 1}::{t}' for n, t in enumerate(_TYPES))})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What happened: an interaction (read, search, create, login …), on what, about whom, and how it ended."""
 
     interaction: str
@@ -224,21 +225,18 @@ async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
 async def file_patients(connection: Connection, limit: int = 20_000) -> int:
     """File new rows by patient, in the caller's transaction; returns how many rows were read."""
     cursor = await changes.cursor_of(connection, _CONSUMER)
-    rows = await connection.fetch(
-        """SELECT tx::text::bigint AS tx, seq, patients FROM audit
-        WHERE tx >= $1::text::xid8 AND (tx, seq) > ($1::text::xid8, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())
-        ORDER BY tx, seq LIMIT $3""",
-        str(cursor.tx),
-        cursor.seq,
-        limit,
-    )
-    if rows:
-        pairs = [(patient, row["seq"]) for row in rows for patient in row["patients"]]
-        await connection.executemany(
-            "INSERT INTO audit_patient (patient, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING", pairs
-        )
-        await changes.move(connection, _CONSUMER, changes.Cursor(rows[-1]["tx"], rows[-1]["seq"]))
-    return len(rows)
+    last = await connection.fetchrow(_FILE, str(cursor.tx), cursor.seq, limit)
+    if last is None:
+        return 0
+    await changes.move(connection, _CONSUMER, changes.Cursor(last["tx"], last["seq"]))
+    return int(last["read"])
+
+
+_FILE = """WITH new AS MATERIALIZED (SELECT tx, seq, patients FROM audit
+  WHERE tx >= $1::text::xid8 AND (tx, seq) > ($1::text::xid8, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())
+  ORDER BY tx, seq LIMIT $3),
+filed AS (INSERT INTO audit_patient (patient, seq) SELECT p, seq FROM new, unnest(patients) AS p ON CONFLICT DO NOTHING)
+SELECT tx::text::bigint AS tx, seq, (SELECT count(*) FROM new) AS read FROM new ORDER BY new.tx DESC, seq DESC LIMIT 1"""
 
 
 def _recorded(row: Any) -> Recorded:

@@ -43,7 +43,7 @@ class Tokens:
 
     def __init__(self, keys: Keys) -> None:
         self._key = OctKey.import_key(keys.get("access-tokens"))
-        self._known: dict[str, tuple[float, Who]] = {}
+        self._known: dict[str, tuple[float, str, tuple[Grant, ...]]] = {}
 
     def make(self, scope: str, seconds: int, name: str = "local administrator") -> str:
         """Return a token that lives so many seconds."""
@@ -52,17 +52,16 @@ class Tokens:
         claims = {"iss": ISSUER, "sub": name, "scope": scope, "iat": now, "exp": now + seconds, "jti": str(uuid4())}
         return jwt.encode({"alg": "HS256", "typ": "at+jwt"}, claims, self._key)
 
-    def who(self, token: str) -> Who:
-        """Who a token speaks for. Raises Problem (401) when it is not ours, was altered or has ended."""
+    def who(self, token: str, address: str = "") -> Who:
+        """Who a token speaks for, in one request. Raises Problem (401) when it is not ours, was altered or has ended."""
         known = self._known.get(token)
-        if known and known[0] > time.time():
-            return known[1]
-        claims = self._checked(token)
-        who = Who(role="system", purpose="TREAT", display=str(claims["sub"]), scopes=grants(str(claims["scope"])))
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[token] = (float(claims["exp"]), who)
-        return who
+        if known is None or known[0] <= time.time():
+            claims = self._checked(token)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = (float(claims["exp"]), str(claims["sub"]), grants(str(claims["scope"])))
+            self._known[token] = known
+        return Who(role="system", purpose="TREAT", display=known[1], scopes=known[2], address=address)
 
     def _checked(self, token: str) -> dict[str, Any]:
         refusal = problem("login", "The access token is not valid or has ended. Get a new one.", status=401)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from yersin.db import Connection
 from yersin.db.sql import Sql
@@ -62,16 +65,14 @@ Change = Create | Update | Delete
 Locks = Mapping[tuple[int, UUID], store.Locked]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of one change: the version now current, and whether the resource came into being by it."""
 
     version: Version
     created: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A change with everything known about it before the database is asked."""
 
     write: store.Write
@@ -353,7 +354,7 @@ def written(write: store.Write, moment: datetime) -> Written:
     return Written(version=version, created=write.op == "C")
 
 
-def entry_of(drafts: Sequence[Draft], written: Sequence[Written]) -> audit.Entry:
+def entry_of(drafts: Sequence[Draft], written: Sequence[Written], ver: int | None = None) -> audit.Entry:
     """Audit entry of a write: one row, whatever the number of changes."""
     patients = {p for d in drafts for p in d.patients} | {d.write.pat for d in drafts if d.type == "Patient"}
     patients |= {w.version.pat for w in written if in_chart(w.version.type) and w.version.deleted}
@@ -361,7 +362,7 @@ def entry_of(drafts: Sequence[Draft], written: Sequence[Written]) -> audit.Entry
         return audit.Entry(interaction="transaction", patients=sorted(patients))
     (one,) = drafts
     verb = {"C": "create", "U": "update", "D": "delete"}[one.write.op]
-    ver = written[0].version.ver if written else None
+    ver = written[0].version.ver if written else ver
     return audit.Entry(interaction=verb, type=one.type, entity=one.write.id, ver=ver, patients=sorted(patients))
 
 

@@ -48,7 +48,7 @@ CREATE TABLE {table(name)} (
   pat uuid NOT NULL, id uuid NOT NULL, ver int NOT NULL, tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
   upd timestamptz NOT NULL, ixv smallint NOT NULL, enc smallint NOT NULL,
   d_lo timestamptz, d_hi timestamptz, name text, txt text, srt text[], tok bigint[] NOT NULL,
-  content bytea NOT NULL, PRIMARY KEY (pat, id)) WITH (fillfactor = 95);
+  content bytea NOT NULL, PRIMARY KEY (pat, id)) WITH (fillfactor = 95, toast_tuple_target = 4080);
 ALTER TABLE {table(name)} ALTER content SET STORAGE EXTERNAL, ALTER tok SET STATISTICS 1000;
 CREATE INDEX "{lower}_tok" ON {table(name)} USING gin (tok);
 CREATE INDEX "{lower}_upd" ON {table(name)} USING brin (upd);"""

@@ -6,12 +6,13 @@ Nothing here decides: `guard.access` has checked, locked and numbered the change
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from yersin.db import Connection
 from yersin.fhir import r4
@@ -32,8 +33,7 @@ class Ranges(NamedTuple):
     hi: Sequence[float] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(msgspec.Struct, frozen=True, kw_only=True):
     """One version to be written. `ver` is the new version; `old_pat` is where the row and its history lie, if they do."""
 
     op: str
@@ -53,7 +53,7 @@ class Write:
     d_hi: datetime | None = None
     txt: str | None = None
     srt: Sequence[str] | None = None
-    ranges: Ranges = field(default_factory=Ranges)
+    ranges: Ranges = Ranges()
 
     @property
     def key(self) -> tuple[int, UUID]:
