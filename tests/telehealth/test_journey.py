@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from tests.telehealth.browserless import Browser
@@ -161,6 +162,36 @@ def test_a_form_without_consent_is_refused_and_keeps_what_was_typed(browser, pat
     answer = station.post(f"/telehealth/ask/{patient}", [*form, ("urgency", "routine"), ("step", "send")])
     assert answer.status == 422
     assert "Có cần chuyển tuyến không?" in answer.body
+
+
+ACTIVE = {
+    "clinicalStatus": {
+        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]
+    }
+}
+
+
+def test_of_a_chart_shared_in_part_the_hospital_sees_that_part(browser, patient, api):
+    station, specialist = browser("tram"), browser("chuyengia")
+    drug = {"status": "active", "intent": "order", "medicationCodeableConcept": {"text": "Thuốc kín 5 mg"}}
+    subject = {"subject": {"reference": f"Patient/{patient}"}}
+    api.put({"resourceType": "MedicationRequest", "id": str(uuid4()), **drug, **subject})
+    api.put({"resourceType": "Condition", "id": str(uuid4()), "code": {"text": "Bệnh chia sẻ"}, **ACTIVE, **subject})
+    wish = [pair for pair in WISH if pair[0] not in ("whole", "share")]
+    form = [*wish, ("whole", "no"), ("urgency", "routine"), ("step", "send")]
+    station.get(f"/telehealth/ask/{patient}")
+    for nonsense in ([], [("share", "everything")]):
+        assert station.post(f"/telehealth/ask/{patient}", [*form, *nonsense]).status == 422
+    path = station.post(f"/telehealth/ask/{patient}", [*form, ("share", "problems")]).path
+    assert "Parts of the chart" not in specialist.get(path).words
+    assert "Shared of the chart: Problems and diagnoses" in specialist.get(path).words
+    seen, whole = specialist.get(f"/records/{patient}").words, station.get(f"/records/{patient}").words
+    assert "Bệnh chia sẻ" in seen
+    assert "Thuốc kín" not in seen
+    assert "Open to you for a consultation" in seen
+    assert "Thuốc kín" in whole
+    assert "Open to you for a consultation" not in whole
+    assert "Thuốc kín" not in specialist.get(f"/records/{patient}/timeline").words
 
 
 def test_a_declined_request_goes_to_the_next_hospital_and_the_chart_closes(browser, patient, api):

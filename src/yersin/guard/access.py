@@ -17,6 +17,8 @@ from msgspec import structs
 
 from yersin.db import Connection, Database, UniqueViolationError
 from yersin.db.failure import Clash, busy
+from yersin.db.sql import Sql
+from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
 from yersin.search import people
 from yersin.search.page import Found, Query
@@ -114,6 +116,16 @@ class Access:
             raise not_open(type_name, logical_id)
         return version
 
+    async def shared(self, patient: str) -> frozenset[str] | None:
+        """Types of resources that are open to the asker in a chart whose keeper shares a part of it; None: the whole chart."""
+        sql = Sql(row_id("Patient", patient).id)
+        statement = self.scope.shared(sql, "$1")
+        if not statement:
+            return None
+        async with self.ground.database.acquire() as connection:
+            parts = [row["shares"] for row in await connection.fetch(statement, *sql.arguments)]
+        return None if None in parts else frozenset(r4.TYPE_NAME[number] for part in parts for number in part)
+
     async def history(self, type_name: str, logical_id: str) -> list[Version]:
         """All versions of a resource, newest first."""
         row = row_id(type_name, logical_id)
@@ -147,7 +159,7 @@ class Access:
         if not asked:
             return []
         found: dict[UUID, people.Candidate] = {}
-        opened = partial(self.scope.condition, type_name="Patient", pat="r.pat")
+        opened = partial(self.scope.condition, type_name="Patient", row="r")
         async with self.ground.database.searching() as connection:
             for circle in self._circles():
                 if len(found) < people.SHOWN:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.parameters import compartment
+from yersin.store.schema import table
 
 from .roles import may
 from .who import Who
@@ -29,6 +30,9 @@ _TELLING = frozenset(
     }
 )
 
+#: open to whoever may open anything of a chart: who it is, and what could kill
+ALWAYS_SHARED = frozenset({"Patient", "AllergyIntolerance"})
+
 
 def in_chart(type_name: str) -> bool:
     """Whether resources of a type belong to a patient's chart."""
@@ -41,7 +45,7 @@ class WhoScope:
 
     who: Who
 
-    def condition(self, sql: Sql, type_name: str, pat: str) -> str:
+    def condition(self, sql: Sql, type_name: str, row: str) -> str:
         """Return an SQL condition; see `yersin.store.reading.Scope`."""
         who = self.who
         if not (who.is_granted(type_name, "r") or who.is_granted(type_name, "s")):
@@ -53,10 +57,17 @@ class WhoScope:
         if who.role == "system":
             return "true"
         if who.patient is not None:
-            return f"{pat} = {sql.arg(who.patient)}"
+            return f"{row}.pat = {sql.arg(who.patient)}"
         if who.organization is None:
             return "false"
-        return f"EXISTS (SELECT FROM care WHERE care.pat = {pat} AND {self._cared_for(sql)})"
+        part = "" if type_name in ALWAYS_SHARED else f" AND {_shared(type_name, row)}"
+        return f"EXISTS (SELECT FROM care WHERE care.pat = {row}.pat AND {self._cared_for(sql)}{part})"
+
+    def shared(self, sql: Sql, patient: str) -> str:
+        """Return a query of how far each relationship opens a patient's chart, empty where none is asked about."""
+        if self.who.role == "system" or self.who.patient is not None or self.who.organization is None:
+            return ""
+        return f"SELECT care.shares FROM care WHERE care.pat = {patient} AND {self._cared_for(sql)}"
 
     def visiting(self, sql: Sql, key: str) -> str:
         """Return a condition on the key of a Patient: in care for a visit, an episode or a request, kept here or not."""
@@ -70,3 +81,12 @@ class WhoScope:
             f"AND (care.practitioner IS NULL OR care.practitioner = {sql.arg(who.practitioner)}) "
             "AND care.since <= now() AND care.until > now()"
         )
+
+
+def _shared(type_name: str, row: str) -> str:
+    """Return whether a relationship opens a row: the whole chart, this type of resource, or what was recorded since."""
+    fresh = (
+        f"EXISTS (SELECT FROM {table(type_name)} AS fresh WHERE fresh.pat = {row}.pat AND fresh.id = {row}.id "
+        "AND fresh.upd >= care.fresh)"
+    )
+    return f"(care.shares IS NULL OR {r4.TYPE_NUMBER[type_name]} = ANY(care.shares) OR {fresh})"

@@ -19,6 +19,7 @@ from yersin.search.build import CANONICAL, Row
 from yersin.search.page import Query
 from yersin.search.quantity import unit_number
 from yersin.search.run import search
+from yersin.store import reading
 from yersin.store import writing as store
 from yersin.store.content import pack, tail_of
 from yersin.store.identity import RowId, new_id, row_id
@@ -108,6 +109,7 @@ class Writing:
         if locked:
             await self._refuse_hidden(drafts, locked)
             await self._refuse_signed(drafts, locked)
+            await self._refuse_widening(drafts, locked)
         writes = [_numbered(d, locked.get(d.write.key)) for d in drafts]
         moments = await store.write(self.connection, [w for w in writes if w is not None])
         await self._keep_care(drafts, locked)
@@ -133,7 +135,7 @@ class Writing:
             return
         sql = Sql(list(places))
         hidden = await self.connection.fetchval(
-            f"SELECT count(*) FROM unnest($1::uuid[]) AS p (pat) WHERE NOT {self.access.scope.condition(sql, 'Patient', 'p.pat')}",
+            f"SELECT count(*) FROM unnest($1::uuid[]) AS p (pat) WHERE NOT {self.access.scope.condition(sql, 'Patient', 'p')}",
             *sql.arguments,
         )
         if hidden:
@@ -162,9 +164,10 @@ class Writing:
         for d in drafts:
             if d.write.key not in locked:
                 continue
-            sql = Sql(locked[d.write.key].pat)
+            sql = Sql(locked[d.write.key].pat, d.write.id)
             seen = await self.connection.fetchval(
-                f"SELECT {self.access.scope.condition(sql, d.type, '$1::uuid')}", *sql.arguments
+                f"SELECT {self.access.scope.condition(sql, d.type, 'w')} FROM (SELECT $1::uuid AS pat, $2::uuid AS id) AS w",
+                *sql.arguments,
             )
             if not seen:
                 raise not_open(d.type, d.logical_id)
@@ -185,6 +188,26 @@ class Writing:
                 text = f"{type_name}/{here[signed].logical_id} is signed and stays as it is. Write an addendum instead."
                 raise problem("business-rule", text, status=409)
 
+    async def _refuse_widening(self, drafts: Sequence[Draft], locked: Locks) -> None:
+        """Refuse opening more of a chart than the facility that asked shares: its request limits every later version."""
+        who = self.access.who
+        for d in drafts:
+            before = locked.get(d.write.key)
+            if (
+                d.type != "Task"
+                or not d.care
+                or before is None
+                or who.role == "system"
+                or before.owner == who.organization
+            ):
+                continue
+            version = await reading.read(self.connection, "Task", RowId(d.write.id, d.write.name), self.access.scope)
+            task = version.resource() if version and not version.deleted else None
+            limit = set(care.shared_types(task)) if isinstance(task, r4.Task) else set()
+            if limit and any(not c.shares or not set(c.shares) <= limit for c in d.care):
+                text = "The facility that asked shares a part of this chart; only that facility may open more of it."
+                raise problem("forbidden", text, status=403)
+
     async def _keep_care(self, drafts: Sequence[Draft], locked: Locks) -> None:
         told = [
             care.Told(*d.write.key, d.write.pat, _still_authored(d, locked.get(d.write.key)), d.write.key not in locked)
@@ -192,7 +215,7 @@ class Writing:
             if d.type in care.SOURCES or d.care
         ]
         if told:
-            await care.replace(self.connection, told)
+            await care.put(self.connection, told)
 
 
 def _still_authored(d: Draft, before: store.Locked | None) -> tuple[care.Care, ...]:

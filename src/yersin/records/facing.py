@@ -80,6 +80,7 @@ async def chart_page(
         banner=banner(chart),
         sections=sections(chart, here),
         actions=await filled(request, "chart.actions", chart),
+        limited=await access_of(request).shared(chart.id) is not None,
         words=reading.words,
         span=span,
         **context,

@@ -73,7 +73,7 @@ async def _reverse(
     sql = Sql(list(hashes(texts, indexer.key)))
     rows = await connection.fetch(
         f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(rule.source)} r "
-        f"WHERE r.tok && $1::bigint[] AND {scope.condition(sql, rule.source, 'r.pat')} ORDER BY r.pat, r.id LIMIT {LIMIT}",
+        f"WHERE r.tok && $1::bigint[] AND {scope.condition(sql, rule.source, 'r')} ORDER BY r.pat, r.id LIMIT {LIMIT}",
         *sql.arguments,
     )
     return [version_of(rule.source, row) for row in rows]

@@ -88,7 +88,7 @@ async def _rows(
 ) -> Sequence[Any]:
     sql = Sql()
     clause = where_of(query, indexer, sql)
-    clause.add(scope.condition(sql, query.type, "r.pat"))
+    clause.add(scope.condition(sql, query.type, "r"))
     if query.after:
         clause.add(order.after(query.after, sql))
         clause.add(_before(query.type, horizon, sql))
@@ -113,7 +113,7 @@ async def count(connection: Connection, indexer: Indexer, query: Query, scope: S
     """Count all matches."""
     sql = Sql()
     clause = where_of(query, indexer, sql)
-    clause.add(scope.condition(sql, query.type, "r.pat"))
+    clause.add(scope.condition(sql, query.type, "r"))
     total: int = await connection.fetchval(
         f"SELECT count(*) FROM {table(query.type)} r WHERE {clause.text()}",
         *sql.arguments,

@@ -18,8 +18,8 @@ from .versions import Version
 class Scope(Protocol):
     """A restriction that is part of the SQL. `guard` makes them; nothing else decides what is seen."""
 
-    def condition(self, sql: Sql, type_name: str, pat: str) -> str:
-        """Return an SQL condition on the row of `type_name` whose place is the expression `pat`."""
+    def condition(self, sql: Sql, type_name: str, row: str) -> str:
+        """Return an SQL condition on a row of `type_name`; `row` is a table or its alias with the columns pat and id."""
 
 
 async def read(connection: Connection, type_name: str, row: RowId, scope: Scope) -> Version | None:
@@ -28,7 +28,7 @@ async def read(connection: Connection, type_name: str, row: RowId, scope: Scope)
     found = await connection.fetchrow(
         "SELECT m.ver, m.deleted, m.name, m.pat, r.upd, r.enc, r.content FROM id_map m "
         f"LEFT JOIN {table(type_name)} r ON r.pat = m.pat AND r.id = m.id "
-        f"WHERE m.type = $1 AND m.id = $2 AND {scope.condition(sql, type_name, 'm.pat')}",
+        f"WHERE m.type = $1 AND m.id = $2 AND {scope.condition(sql, type_name, 'm')}",
         *sql.arguments,
     )
     if found is None or found["name"] != row.name:
@@ -51,7 +51,7 @@ async def history(
     sql = Sql(r4.TYPE_NUMBER[type_name], row.id, only, limit)
     rows = await connection.fetch(
         f"""WITH m AS (SELECT pat, name FROM id_map m WHERE type = $1 AND id = $2
-              AND {scope.condition(sql, type_name, "m.pat")}),
+              AND {scope.condition(sql, type_name, "m")}),
         v AS (SELECT r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r JOIN m ON r.pat = m.pat WHERE r.id = $2
           UNION ALL SELECT h.ver, h.upd, h.enc, h.content, h.pat FROM history h JOIN m ON h.pat = m.pat
             WHERE h.type = $1 AND h.id = $2)
@@ -79,7 +79,7 @@ async def current(connection: Connection, type_name: str, ids: Sequence[UUID], s
     rows = await connection.fetch(
         f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM id_map m JOIN {table(type_name)} r "
         f"ON r.pat = m.pat AND r.id = m.id WHERE m.type = $1 AND m.id = ANY($2::uuid[]) AND "
-        f"{scope.condition(sql, type_name, 'm.pat')}",
+        f"{scope.condition(sql, type_name, 'm')}",
         *sql.arguments,
     )
     return [version_of(type_name, r) for r in rows]

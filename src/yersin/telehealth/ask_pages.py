@@ -21,6 +21,7 @@ from yersin.web.shell import AnyRequest, fragment, page, redirect
 
 from . import asking, law, people, routing, showing
 from .asking import Diagnosis, Wish
+from .codes import SHARED_TYPES
 from .reading import access_of, now
 from .routing import Pool
 from .staff import post_of
@@ -57,7 +58,7 @@ class Ask:
     ] = None
     diagnosis_text: Annotated[str, Meta(title=N_("Working diagnosis in words"), max_length=300)] = ""
     whole: Annotated[str, Meta(title=N_("What do you show?"))]
-    share: Annotated[tuple[str, ...], Meta(title=N_("Look especially at"))] = ()
+    share: Annotated[tuple[str, ...], Meta(title=N_("Parts of the chart"))] = ()
     days: Annotated[int, Meta(title=N_("The hospital keeps access after signing for"), ge=1, le=90)]
     told: Annotated[str, Meta(title=N_("How was the patient told?"))]
     informed: Annotated[
@@ -153,6 +154,8 @@ def _refused(bound: Bound[Ask], pools: list[Pool]) -> Bound[Ask]:
         return bound.with_error("told", _("Only an emergency may be asked for before the patient is told"))
     if value.whole == "no" and not value.share:
         return bound.with_error("share", _("Choose at least one"))
+    if not set(value.share) <= set(SHARED_TYPES):
+        return bound.with_error("share", _("Choose one of the answers offered"))
     return bound
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from yersin.fhir.problem import problem
 from yersin.guard.access import Access
+from yersin.guard.care import SHARED_TYPE
 from yersin.guard.writing import Change, Create, Writing
 from yersin.store.identity import new_id
 
@@ -28,6 +29,7 @@ from .codes import (
     LOINC,
     PART,
     REMOTE,
+    SHARED_TYPES,
     TERMS,
     concept,
     ref,
@@ -132,12 +134,18 @@ def request_of(wish: Wish, post: Post, at: datetime) -> JSON:
     }
 
 
+def _limits(wish: Wish) -> list[JSON]:
+    """What the guard opens to the hub besides what is recorded from now on; nothing said is the whole chart."""
+    types = dict.fromkeys(name for part in wish.shared for name in SHARED_TYPES[part])
+    return [{"url": SHARED_TYPE, "valueCode": name} for name in types]
+
+
 def task_of(wish: Wish, post: Post, request: str, at: datetime) -> JSON:
     """The Task at the first hub. Its owner and its restriction's period are what opens the chart to the hub."""
     hub = ref("Organization", wish.pool.hub, wish.pool.hub_name)
     return {
         "resourceType": "Task",
-        "extension": [{"url": EXT_DAYS, "valuePositiveInt": wish.days}, asked_hub(hub, at, 1)],
+        "extension": [{"url": EXT_DAYS, "valuePositiveInt": wish.days}, asked_hub(hub, at, 1), *_limits(wish)],
         "status": "requested",
         "businessStatus": concept(BUSINESS, "asked"),
         "intent": "order",

@@ -27,6 +27,15 @@ AFFILIATION: Final = "urn:yersin:code-system:affiliation"
 
 EXT_MODE: Final = "urn:yersin:extension:remote-mode"
 EXT_SHARED: Final = "urn:yersin:extension:shared-part"
+#: what each part of a chart is in resources; allergies are open to whoever opens any of it
+SHARED_TYPES: Final = {
+    "problems": ("Condition", "Procedure", "FamilyMemberHistory"),
+    "medications": ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"),
+    "results": ("Observation", "DiagnosticReport", "Specimen"),
+    "files": ("DocumentReference", "Composition", "ImagingStudy", "Media", "DiagnosticReport", "Binary"),
+    "immunizations": ("Immunization",),
+    "encounters": ("Encounter", "EpisodeOfCare", "CarePlan"),
+}
 EXT_DAYS: Final = "urn:yersin:extension:access-days"
 EXT_ASKED: Final = "urn:yersin:extension:asked-hub"
 EXT_TOLD: Final = "urn:yersin:extension:patient-told"

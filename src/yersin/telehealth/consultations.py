@@ -121,7 +121,7 @@ class Consultation:
 
     @property
     def shared(self) -> list[str]:
-        """Parts of the chart that the asker points to; empty means the whole chart."""
+        """Parts of the chart that the asker shares; empty means the whole chart."""
         return [e["valueCode"] for e in extension(self.request, EXT_SHARED)]
 
     @property

@@ -35,11 +35,8 @@ _FINER: Final = {
 PARTS: Final = (
     ("problems", N_("Problems and diagnoses")),
     ("medications", N_("Medicines")),
-    ("allergies", N_("Allergies")),
-    ("vitals", N_("Vital signs")),
-    ("results", N_("Laboratory results")),
-    ("images", N_("Images")),
-    ("documents", N_("Documents")),
+    ("results", N_("Vital signs and results")),
+    ("files", N_("Documents and images")),
     ("immunizations", N_("Immunizations")),
     ("encounters", N_("Visits")),
 )

@@ -37,7 +37,7 @@ _decode = msgspec.json.Decoder().decode
 class Everything:
     """Scope of the feed: views are made of all resources, and hold nobody's name."""
 
-    def condition(self, _sql: Sql, _type_name: str, _pat: str) -> str:
+    def condition(self, _sql: Sql, _type_name: str, _row: str) -> str:
         """Hide nothing."""
         return "true"
 
