@@ -189,6 +189,7 @@ def test_of_a_chart_shared_in_part_the_hospital_sees_that_part(browser, patient,
     assert "Bệnh chia sẻ" in seen
     assert "Thuốc kín" not in seen
     assert "Open to you for a consultation" in seen
+    assert "Medicines Not shared with you." in seen
     assert "Thuốc kín" in whole
     assert "Open to you for a consultation" not in whole
     assert "Thuốc kín" not in specialist.get(f"/records/{patient}/timeline").words

@@ -68,7 +68,8 @@ async def _gathered(slot: Slot, request: AnyRequest, subject: Any) -> Any:
 async def chart_page(
     request: AnyRequest, template: str, chart: Chart, *, here: str = "", status: int = 200, **context: Any
 ) -> Response[bytes]:
-    """Show a page of a chart."""
+    """Show a page of a chart. `closed("Condition")` says that none of these types is shared with who looks."""
+    shared = await access_of(request).shared(chart.id)
     return page(
         request,
         template,
@@ -80,7 +81,8 @@ async def chart_page(
         banner=banner(chart),
         sections=sections(chart, here),
         actions=await filled(request, "chart.actions", chart),
-        limited=await access_of(request).shared(chart.id) is not None,
+        limited=shared is not None,
+        closed=lambda *types: shared is not None and not shared.intersection(types),
         words=reading.words,
         span=span,
         **context,
