@@ -21,7 +21,7 @@ PAGES = {
     "chuyengia": ["/", "/telehealth/queue"],
     "benhnhan": ["/", "/my-record", "/my-record/who-looked"],
     "boyte": ["/", "/centre", "/centre/numbers/asked", "/centre/numbers/records"],
-    "quantri": ["/"],
+    "quantri": ["/", "/telehealth/signers"],
     "quantribv": ["/", "/centre/numbers/asked"],
 }  # fmt: skip
 _RUN = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}))

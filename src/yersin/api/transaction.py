@@ -13,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from yersin.fhir import encode, outcome, parse, r4
 from yersin.fhir.problem import Issue, Problem, problem
@@ -297,7 +298,7 @@ async def _alone(request: Request, place: int, entry: Entry) -> bytes:
         parts = [p for p in path.split("/") if p]
         if not parts:
             raise problem("not-supported", "A bundle cannot stand in a bundle.", expression=f"Bundle.entry[{place}]")
-        alone = replace(
+        alone = structs.replace(
             request, method=asked.method, path=parts, query=query, headers=headers, body=bytes(entry.resource)
         )
         return _wrapped(await route(asked.method, parts)(alone))

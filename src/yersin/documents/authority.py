@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.x509 import ocsp
+from cryptography.x509.oid import NameOID
 
 from yersin.documents import certificates
 from yersin.documents.authority_store import AuthorityStore
@@ -55,6 +56,16 @@ class Status:
     state: str
     revoked_at: datetime | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Whom a certificate names, and how long it lasts."""
+
+    name: str
+    organisation: str
+    identifier: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +161,20 @@ class TestAuthority:
         if certificate is None or key is None:
             raise problem("not-found", f"Không có chứng thư số {serial:x}. | No certificate {serial:x}.", status=404)
         return LocalSigner(certificate=certificate, chain=self.chain(), trust=self, wrapped_key=key)
+
+    def holder(self, serial: int) -> Holder:
+        """Return whom an issued certificate names. Raises Problem (not-found)."""
+        raw = self._store.get(f"certificate-{serial:x}")
+        if raw is None:
+            raise problem("not-found", f"Không có chứng thư số {serial:x}. | No certificate {serial:x}.", status=404)
+        certificate = x509.load_der_x509_certificate(raw)
+        named = {part.oid: str(part.value) for part in certificate.subject}
+        return Holder(
+            name=named.get(NameOID.COMMON_NAME, ""),
+            organisation=named.get(NameOID.ORGANIZATION_NAME, ""),
+            identifier=named.get(NameOID.SERIAL_NUMBER, ""),
+            until=certificate.not_valid_after_utc,
+        )
 
     def unwrapped(self, wrapped: bytes) -> rsa.RSAPrivateKey:
         """Return a private key in memory; a wrong wrapping key is refused in plain words."""

@@ -35,7 +35,9 @@ ROLES: Mapping[str, frozenset[str]] = {
     "facility-administrator": frozenset(
         {"directory.read", "directory.write", "account.write", "figures.read", "figures.list"}
     ),
-    "administrator": frozenset({"directory.read", "directory.write", "account.write", "audit.read", "figures.read"}),
+    "administrator": frozenset(
+        {"directory.read", "directory.write", "account.write", "audit.read", "figures.read", "certificate.revoke"}
+    ),
     "analyst": frozenset({"directory.read", "figures.read"}),
     "auditor": frozenset({"directory.read", "audit.read"}),
     "citizen": frozenset({"chart.read", "directory.read", "record.own"}),

@@ -14,7 +14,7 @@ from yersin.web.menu import MenuItem, PaletteEntry
 from yersin.web.shell import AnyRequest
 
 from . import ask_pages, calling, citizen, falling, home, minutes_pages, pens, queue_pages, request_pages
-from .documents import addenda_pages, verify_pages
+from .documents import addenda_pages, signers_pages, verify_pages
 from .living import living
 
 ONCE = """
@@ -33,12 +33,14 @@ ROOM = Room(
     name="telehealth",
     folder=Path(__file__).parent,
     pages=(*ask_pages.HANDLERS, *queue_pages.HANDLERS, *request_pages.HANDLERS, *minutes_pages.HANDLERS, *calling.HANDLERS,
-           *verify_pages.HANDLERS, *addenda_pages.HANDLERS),
+           *verify_pages.HANDLERS, *addenda_pages.HANDLERS, *signers_pages.HANDLERS),
     menu=(
         MenuItem(label=N_("Requests for consultation"), href="/telehealth/queue", icon="inbox", permission="telehealth.answer",
                  group=N_("Telehealth"), go="q"),
         MenuItem(label=N_("Requests sent"), href="/telehealth/sent", icon="send", permission="telehealth.ask",
                  group=N_("Telehealth"), go="s"),
+        MenuItem(label=N_("Signing certificates"), href="/telehealth/signers", icon="signature", permission="certificate.revoke",
+                 group=N_("Telehealth")),
     ),
     palette=(
         PaletteEntry(label=N_("Requests for consultation"), href="/telehealth/queue", icon="inbox",
