@@ -49,8 +49,8 @@ async def beside(access: Access, type_name: str, *pairs: tuple[str, str]) -> tup
 
 
 async def clock(writing: Writing) -> datetime:
-    """The database's clock, which every machine of this house shares."""
-    moment: datetime = await writing.connection.fetchval("SELECT date_trunc('second', now())")
+    """The database's clock, which every machine of this house shares; as fine as that of `meta.lastUpdated`."""
+    moment: datetime = await writing.connection.fetchval("SELECT date_trunc('milliseconds', now())")
     return moment
 
 
