@@ -1,6 +1,6 @@
 """The pen that signs with the built-in test authority: a certificate for each person, made when they first sign.
 
-Its signatures prove who wrote what in this installation and have no legal value (docs/public-pages.md); an outside signing
+Its signatures prove who wrote what in this installation and have no legal value (documents/README.md); an outside signing
 service takes its place by another `Pen`.
 """
 
