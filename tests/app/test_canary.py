@@ -49,7 +49,9 @@ def marks_in(text: str) -> list[str]:
     plain = text.lower()
     words = [(kind, word) for kind, spelled in MARKS.items() for word in spelled]
     found = {kind for kind, word in words if word.lower() in plain or quote(word).lower() in plain}
-    in_base64 = {kind for kind, word in words if len(word) > 7 for cut in range(3) if _base64(word, cut) in text}
+    coded = [(kind, _base64(word, cut)) for kind, word in words for cut in range(3)]
+    # what is shorter comes up by chance in a few megabytes of encrypted bytes
+    in_base64 = {kind for kind, piece in coded if len(piece) > 7 and piece in text}
     return sorted(found | in_base64)
 
 

@@ -6,6 +6,7 @@ Source: docs/adr/0007-audit.md, https://hl7.org/fhir/R4/auditevent.html, https:/
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -23,6 +24,7 @@ import pytest
 from tests.cast import Cast
 from tests.running import Client, House, Served, form_token, free_port
 
+from yersin.api.audit_events import INTERACTIONS
 from yersin.app.demo.cast import demo_people
 from yersin.app.ground import opened, prepared
 from yersin.db import connect, embedded
@@ -479,3 +481,11 @@ async def _recorded(url: str) -> dict[str, int]:
     finally:
         await database.close()
     return {str(row["entity"]): row["n"] for row in rows}
+
+
+def test_every_interaction_that_is_recorded_can_be_searched() -> None:
+    """A search by action lists interactions by name: one that is missing there would never be found."""
+    source = Path(__file__).parents[2] / "src"
+    used = {name for file in source.rglob("*.py") for name in re.findall(r'interaction="([a-z]+)"', file.read_text())}
+    assert "revoke" in used
+    assert used <= set(INTERACTIONS)

@@ -23,7 +23,20 @@ _INTERACTION = "http://hl7.org/fhir/restful-interaction"
 _ACTION = {"create": "C", "read": "R", "vread": "R", "history": "R", "search": "E", "update": "U", "delete": "D"}
 INTERACTIONS = (
     *_ACTION,
-    *("transaction", "write", "rest", "page", "login", "logout", "audit", "find", "figures", "list", "verify"),
+    *(
+        "transaction",
+        "write",
+        "rest",
+        "page",
+        "login",
+        "logout",
+        "audit",
+        "find",
+        "figures",
+        "list",
+        "verify",
+        "revoke",
+    ),
 )
 _RESTFUL = {"read", "vread", "update", "delete", "create", "transaction", "search", "history"}
 
