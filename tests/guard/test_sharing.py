@@ -123,3 +123,15 @@ def test_the_hospital_cannot_open_more_for_itself_but_the_one_that_asked_can(
     cast.write({**task, "status": "accepted"}, there)
     cast.write(more, cast.doctor(cast.here))
     assert seen(cast, there, "Condition", old, patient)
+
+
+@pytest.mark.parametrize("moment", ["1990-01-01", "2020-01-01T00:00:00Z"])
+def test_the_hospital_cannot_open_older_records_by_an_earlier_date(cast: Cast, moment: str) -> None:
+    patient = chart(cast)
+    old = record(cast, "Condition", patient)
+    task = ask(cast, patient, "Observation")
+    there = cast.doctor(cast.there)
+    with pytest.raises(Problem) as refusal:
+        cast.write({**task, "authoredOn": moment}, there)
+    assert refusal.value.status == 403
+    assert not seen(cast, there, "Condition", old, patient)

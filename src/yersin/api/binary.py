@@ -10,7 +10,6 @@ import re
 from base64 import b64decode
 from binascii import Error
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -55,7 +54,7 @@ async def use(connection: Connection, address: str, binary: UUID, patient: UUID)
 class Raw(Response, frozen=True, kw_only=True):
     """An answer whose body comes in pieces. `body` stays empty."""
 
-    pieces: AsyncIterator[bytes] | None = field(default=None)
+    pieces: AsyncIterator[bytes] | None = None
 
 
 async def read(request: Request) -> Response:

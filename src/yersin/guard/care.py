@@ -69,7 +69,7 @@ def told_by(resource: r4.Resource, zone: ZoneInfo) -> Iterator[Care]:
             yield from _care(keeper, resource.period, zone, closed=resource.status == "finished", after=AFTER_ENCOUNTER)
         case r4.Task(owner=r4.Reference() as keeper) if resource.status in _OPEN_TASK or resource.status == "completed":
             allowed = resource.restriction.period if resource.restriction else None
-            fresh = span(resource.authoredOn, zone).lo if resource.authoredOn else None
+            fresh = fresh_since(resource, zone)
             for found in _care(keeper, allowed, zone, closed=resource.status == "completed"):
                 yield replace(found, shares=shared_types(resource), fresh=fresh)
 
@@ -99,6 +99,11 @@ def shared_types(task: r4.Task) -> tuple[str, ...]:
     """Types of resources that a request shares, empty for the whole chart. Names that are no types share nothing."""
     named = [e.valueCode or "" for e in task.extension or () if e.url == SHARED_TYPE]
     return tuple(name for name in named if name in r4.TYPE_NUMBER) or (("Patient",) if named else ())
+
+
+def fresh_since(task: r4.Task, zone: ZoneInfo) -> datetime | None:
+    """From when on records are open to whom a part is shared with: when the request was written."""
+    return span(task.authoredOn, zone).lo if task.authoredOn else None
 
 
 def _organization(reference: r4.Reference) -> UUID | None:

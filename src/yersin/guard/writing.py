@@ -204,7 +204,8 @@ class Writing:
             version = await reading.read(self.connection, "Task", RowId(d.write.id, d.write.name), self.access.scope)
             task = version.resource() if version and not version.deleted else None
             limit = set(care.shared_types(task)) if isinstance(task, r4.Task) else set()
-            if limit and any(not c.shares or not set(c.shares) <= limit for c in d.care):
+            begun = care.fresh_since(task, self.access.ground.zone) if isinstance(task, r4.Task) else None
+            if limit and any(_is_wider(c, limit, begun) for c in d.care):
                 text = "The facility that asked shares a part of this chart; only that facility may open more of it."
                 raise problem("forbidden", text, status=403)
 
@@ -216,6 +217,13 @@ class Writing:
         ]
         if told:
             await care.put(self.connection, told)
+
+
+def _is_wider(found: care.Care, limit: set[str], begun: datetime | None) -> bool:
+    """Whether a relationship opens types beyond a limit, or records older than those open before."""
+    if not found.shares or not set(found.shares) <= limit:
+        return True
+    return found.fresh is not None and (begun is None or found.fresh < begun)
 
 
 def _still_authored(d: Draft, before: store.Locked | None) -> tuple[care.Care, ...]:
