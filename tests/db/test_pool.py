@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from yersin.db import Connection, Database, DatabaseFailure, UniqueViolationError, connect, embedded, pool
+from yersin.db import Connection, Database, DatabaseFailure, UniqueViolationError, connect, embedded, lending
 from yersin.settings import Settings
 
 Story = Callable[[Database], Awaitable[object]]
@@ -177,7 +177,7 @@ def test_an_error_of_the_callers_own_is_left_alone(url: str) -> None:
 
 
 def test_when_all_connections_are_taken_the_caller_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "WAIT", 0.1)
+    monkeypatch.setattr(lending, "WAIT", 0.1)
 
     async def story(database: Database) -> None:
         async with database.acquire():
@@ -294,3 +294,30 @@ def test_a_commit_cut_off_is_of_unknown_fate(url: str) -> None:
         assert (caught.value.code, caught.value.committed) == ("transient", "unknown")
 
     on(url, story)
+
+
+def test_many_take_turns_with_few_connections(url: str) -> None:
+    done: list[int] = []
+
+    async def story(database: Database) -> None:
+        async def worker(number: int) -> None:
+            for _ in range(20):
+                async with database.acquire() as connection:
+                    done.append(await connection.fetchval("SELECT $1::int", number))
+
+        await asyncio.gather(*(worker(n) for n in range(12)))
+        used = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'yersin' AND datname = current_database()"
+        assert await database.fetchval(used) <= 2
+
+    on(url, story, max_size=2)
+    assert sorted(done) == sorted(list(range(12)) * 20)
+
+
+def test_a_connection_cut_while_nobody_uses_it_is_not_lent_again(url: str) -> None:
+    async def story(database: Database) -> None:
+        await database.execute("SELECT 1 /* me */")
+        await _cut_line(database)
+        await asyncio.sleep(0.2)
+        assert await asyncio.gather(*(database.fetchval("SELECT 1") for _ in range(8))) == [1] * 8
+
+    on(url, story, max_size=3)

@@ -11,7 +11,8 @@ from asyncpg import (
 )
 
 from yersin.db.failure import DatabaseFailure
-from yersin.db.pool import Connection, Database, Record, connect
+from yersin.db.lending import Connection
+from yersin.db.pool import Database, Record, connect
 from yersin.db.queries import Queries, load
 
 __all__ = [

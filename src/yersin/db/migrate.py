@@ -15,7 +15,8 @@ from importlib import resources
 import asyncpg
 
 from yersin.db.failure import DatabaseFailure, busy
-from yersin.db.pool import Connection, Database
+from yersin.db.lending import Connection
+from yersin.db.pool import Database
 
 LOCK = 0x59_45_52_53_49_4E  # "YERSIN", the key of the advisory lock
 _FILE = re.compile(r"(\d{4})_([a-z][a-z0-9_]*)\.sql")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,31 +18,19 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 import asyncpg
 import msgspec
 
-from yersin.db.failure import Clash, Committed, DatabaseFailure, busy, disk_full, too_costly, transient
+from yersin.db.failure import Clash, DatabaseFailure, busy, too_costly, transient
+from yersin.db.lending import AWAY, Connection, Lender, gone, told
 
-Connection: TypeAlias = asyncpg.Connection
 Record: TypeAlias = asyncpg.Record
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 T = TypeVar("T")
 
-WAIT: Final = 5.0  # seconds for a free connection
 SETTINGS: Final = {
     "application_name": "yersin",
     "jit": "off",
     "timezone": "UTC",
     "idle_in_transaction_session_timeout": "60s",
 }
-_AWAY = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-)
-_CLASHES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-_FULL_HANDS = (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.OutOfMemoryError)
-
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -52,17 +40,17 @@ class Database:
     """Open with `connect`, close with `close`. Every method raises DatabaseFailure when the server is away."""
 
     url: str
-    points: asyncpg.Pool
-    searches: asyncpg.Pool
+    points: Lender
+    searches: Lender
 
     def acquire(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection outside a transaction: each statement commits by itself. Leave no session state on it."""
-        return _Lent(self.points, lost="unknown")
+        return self.points.lend(lost="unknown")
 
     @contextlib.asynccontextmanager
     async def searching(self) -> AsyncIterator[Connection]:
         """Lend a read-only connection with custom plans and a time limit."""
-        async with _Lent(self.searches, lost="no") as connection:
+        async with self.searches.lend(lost="no") as connection:
             try:
                 yield connection
             except asyncpg.QueryCanceledError as error:
@@ -73,13 +61,13 @@ class Database:
         self, *, isolation: Isolation = "read_committed", readonly: bool = False
     ) -> AsyncIterator[Connection]:
         """Commit at the end of the block, roll back when it raises."""
-        async with _Lent(self.points, lost="no") as connection:
+        async with self.points.lend(lost="no") as connection:
             transaction = connection.transaction(isolation=isolation, readonly=readonly)
             await transaction.start()
             try:
                 yield connection
             except BaseException:
-                with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                with contextlib.suppress(*AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
                     await transaction.rollback()
                 raise
             await _commit(connection, transaction)
@@ -103,14 +91,14 @@ class Database:
     @contextlib.asynccontextmanager
     async def dedicated(self, **server_settings: str) -> AsyncIterator[Connection]:
         """Open a connection of its own, outside the pools: for LISTEN, the job queue and migrations."""
-        with _told(lost="no"):
+        with told(lost="no"):
             connection = await asyncpg.connect(self.url, server_settings={**SETTINGS, **server_settings})
             await prepare(connection)
         try:
-            with _told(lost="unknown", connection=connection):
+            with told(lost="unknown", connection=connection):
                 yield connection
         finally:
-            with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, TimeoutError):
+            with contextlib.suppress(*AWAY, asyncpg.InterfaceError, TimeoutError):
                 await connection.close(timeout=5)
 
     async def fetch(self, query: str, *values: Any) -> list[Record]:
@@ -135,11 +123,8 @@ class Database:
 
     async def close(self) -> None:
         """Wait for running work at most ten seconds, then close every connection."""
-        for pool in (self.points, self.searches):
-            try:
-                await asyncio.wait_for(pool.close(), 10)
-            except TimeoutError:
-                pool.terminate()
+        for lender in (self.points, self.searches):
+            await lender.close(10)
 
 
 async def connect(url: str, *, min_size: int = 1, max_size: int = 10, search_seconds: float = 15.0) -> Database:
@@ -174,10 +159,10 @@ async def prepare(connection: Connection) -> None:
     await connection.set_type_codec("json", schema="pg_catalog", format="binary", encoder=_encode, decoder=_decode)
 
 
-async def _pool(url: str, min_size: int, max_size: int, settings: dict[str, str]) -> asyncpg.Pool:
+async def _pool(url: str, min_size: int, max_size: int, settings: dict[str, str]) -> Lender:
     try:
-        with _told(lost="no"):
-            return await asyncpg.create_pool(
+        with told(lost="no"):
+            pool = await asyncpg.create_pool(
                 url,
                 min_size=min_size,
                 max_size=max(max_size, min_size),
@@ -186,6 +171,7 @@ async def _pool(url: str, min_size: int, max_size: int, settings: dict[str, str]
                 server_settings=settings,
                 max_inactive_connection_lifetime=300.0,
             )
+            return Lender(pool)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise DatabaseFailure(
             "login",
@@ -201,79 +187,14 @@ async def _keep(_connection: Connection) -> None:
     """
 
 
-class _Lent(AbstractAsyncContextManager[Connection]):
-    """A connection for the time of a block; what driver and server say of their own state becomes a DatabaseFailure."""
-
-    __slots__ = ("_connection", "_lost", "_pool")
-
-    def __init__(self, pool: asyncpg.Pool, *, lost: Committed) -> None:
-        self._pool, self._lost = pool, lost
-
-    async def __aenter__(self) -> Connection:
-        with _told(lost="no"):
-            try:
-                # a clock for the wait is dear, and one that is free is there at once
-                self._connection = await self._pool.acquire(timeout=None if self._pool.get_idle_size() else WAIT)
-            except TimeoutError as error:
-                raise busy() from error
-        return self._connection
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        try:
-            if isinstance(error, Exception):
-                _tell(error, self._lost, self._connection)
-        finally:
-            # a connection that cannot be made clean is closed by the pool; what the block did or raised stays the answer
-            with contextlib.suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError):
-                await self._pool.release(self._connection)
-
-
 async def _commit(connection: Connection, transaction: Any) -> None:
     """Commit. When the line breaks after COMMIT was sent, nobody knows what became of it."""
     try:
         await transaction.commit()
-    except _AWAY as error:
+    except AWAY as error:
         raise transient(committed="unknown") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        if not _gone(connection, error):
+        if not gone(connection, error):
             raise
         # the line had broken before COMMIT could be sent
         raise transient() from error
-
-
-@contextlib.contextmanager
-def _told(*, lost: Committed, connection: Connection | None = None) -> Iterator[None]:
-    """Turn what driver and server say about their own state into a DatabaseFailure; leave the rest alone.
-
-    Inside a block the caller's own code may raise OSError too: it is ours only when the connection is gone.
-    """
-    try:
-        yield
-    except Exception as error:
-        _tell(error, lost, connection)
-        raise
-
-
-def _tell(error: Exception, lost: Committed, connection: Connection | None) -> None:
-    """Raise the DatabaseFailure that an exception of the driver means; pass over any other."""
-    if isinstance(error, _CLASHES):
-        raise busy(Clash) from error
-    if isinstance(error, (*_FULL_HANDS, asyncpg.QueryCanceledError)):
-        raise busy() from error
-    if isinstance(error, asyncpg.DiskFullError):
-        raise disk_full() from error
-    if isinstance(error, (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError)) and _gone(connection, error):
-        raise transient(committed=lost) from error
-
-
-def _gone(connection: Connection | None, error: Exception) -> bool:
-    if isinstance(error, asyncpg.PostgresError):
-        return True
-    if connection is not None and isinstance(error, asyncpg.InternalClientError):
-        # the server's last words came between two statements: the driver can do nothing more with this connection
-        connection.terminate()
-        return True
-    if connection is not None:
-        return bool(connection.is_closed())
-    # a closing pool is a program that stops; other interface errors are mistakes in a call
-    return not isinstance(error, asyncpg.InterfaceError) or str(error) in {"pool is closing", "pool is closed"}
