@@ -61,7 +61,7 @@ class ApiAsker:
         self._tokens = Tokens(ground.keys)
 
     async def __call__(self, method: str, headers: Mapping[bytes, bytes], address: str) -> Access:
-        access = self._ground.access(nobody(address))
+        access = None
         try:
             kind, _, token = _text(headers, b"authorization").partition(" ")
             if kind.lower() == "bearer":
@@ -69,7 +69,8 @@ class ApiAsker:
             access = await of_session(self._ground, headers, address)
             self._require_ours(access, method, headers)
         except Problem:
-            await access.record(audit.Entry(interaction="rest", outcome=audit.REFUSED))
+            refused = access or self._ground.access(nobody(address))
+            await refused.record(audit.Entry(interaction="rest", outcome=audit.REFUSED))
             raise
         return access
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -50,7 +51,7 @@ class Select:
         return (*self.columns, *nested)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ViewDefinition:
     """A view ready to run."""
 
@@ -60,7 +61,7 @@ class ViewDefinition:
     where: tuple[Path, ...]
     constants: Mapping[str, Items]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """Columns in their order."""
         return self.root.all_columns
@@ -155,13 +156,14 @@ def _rows(select: Select, items: Items, scene: Scene) -> Iterator[Row]:
 
 
 def _joined(select: Select, focus: Items, scene: Scene) -> Iterator[Row]:
-    parts: list[list[Row]] = [[{column.name: _cell(column, focus, scene) for column in select.columns}]]
+    row = {column.name: _cell(column, focus, scene) for column in select.columns}
+    if not select.selects and not select.unions:
+        yield row
+        return
+    parts: list[list[Row]] = [[row]]
     parts += [list(_rows(inner, focus, scene)) for inner in select.selects]
     if select.unions:
         parts.append([row for union in select.unions for row in _rows(union, focus, scene)])
-    if len(parts) == 1:
-        yield parts[0][0]
-        return
     for combination in product(*parts):
         yield {name: value for row in combination for name, value in row.items()}
 

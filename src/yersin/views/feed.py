@@ -148,9 +148,9 @@ class Feed:
     def _rows(self, view: View, version: Version) -> list[tuple[Any, ...]]:
         made = view.definition.rows(_decode(version.json()), self._pseudonyms.of)
         key = self._pseudonyms.of_row(row_id(version.type, version.id).id)
-        zone, columns = self._ground.zone, view.definition.columns
+        zone, cells = self._ground.zone, view.cells
         return [
-            (key, version.ver, n, *(tables.stored(column, row[column.name], zone) for column in columns))
+            (key, version.ver, n, *[None if row[name] is None else fit(row[name], zone) for name, fit in cells])
             for n, row in enumerate(made)
         ]
 

@@ -9,9 +9,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
+from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
+from yersin.fhir.structs import Struct
 
 Items = list[Any]
 
@@ -168,7 +171,8 @@ class _Parser:
             kind = self.type_name()
             self.take(")")
             return _chosen_as(before, name, kind)
-        return lambda items, scene: member(before(items, scene), name)
+        find = member if name in _stems() or name[:1].isupper() else _plain
+        return lambda items, scene: find(before(items, scene), name)
 
     def call(self, before: Path, name: str) -> Path:
         from .functions import FUNCTIONS, TYPED  # noqa: PLC0415 - the functions are written with the names above
@@ -246,6 +250,25 @@ def member(items: Items, name: str) -> Items:
     return found
 
 
+def _plain(items: Items, name: str) -> Items:
+    """Children of a name that is neither a choice nor a type."""
+    found: Items = []
+    for item in items:
+        value = item.get(name) if isinstance(item, dict) else None
+        if isinstance(value, list):
+            found += [each for each in value if each is not None]
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+@cache
+def _stems() -> frozenset[str]:
+    """Names of elements that are a choice of types somewhere in R4 (https://hl7.org/fhir/R4/formats.html#choice)."""
+    structs = [each for each in vars(r4).values() if isinstance(each, type) and issubclass(each, Struct)]
+    return frozenset(stem for struct in structs for stem in struct.CHOICES)
+
+
 def _chosen(item: dict[str, Any], name: str) -> Any:
     if item.get("resourceType") == name:
         return item
@@ -269,10 +292,10 @@ def _chosen_as(before: Path, name: str, kind: str) -> Path:
 
     def run(items: Items, scene: Scene) -> Items:
         focus = before(items, scene)
-        found = member(focus, key)
+        found = _plain(focus, key)
         if kind in ("dateTime", "instant"):
             return [Moment(item) for item in found]
-        return found or [i for i in member(focus, name) if isinstance(i, dict) and i.get("resourceType") == kind]
+        return found or [i for i in _plain(focus, name) if isinstance(i, dict) and i.get("resourceType") == kind]
 
     return run
 

@@ -7,10 +7,10 @@ they may be dropped at any time and are made again from the store.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from datetime import date, datetime
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,8 @@ _SQL_TYPES = {
 }  # fmt: skip
 _ALLOWED = frozenset({"text", "uuid", *_SQL_TYPES.values()})
 NOTHING = UUID(int=0)
+#: makes a value fit a column, in a zone; what does not fit is empty
+Cell = Callable[[Any, ZoneInfo], Any]
 
 STEPS = (
     Step(
@@ -51,7 +53,7 @@ COMMENT ON TABLE views.fed IS 'When the feed last changed a row of a view, and h
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """A view of the house: its definition and the digest that its table is recognised by."""
 
@@ -61,6 +63,11 @@ class View:
     @property
     def name(self) -> str:
         return self.definition.name
+
+    @cached_property
+    def cells(self) -> tuple[tuple[str, Cell], ...]:
+        """Columns in their order, each with what makes a value fit its SQL type."""
+        return tuple((column.name, _CELLS.get(sql_type(column), _as_it_is)) for column in self.definition.columns)
 
     def digest(self, fingerprint: str) -> str:
         """Changes with the definition and with the key of pseudonyms."""
@@ -139,25 +146,28 @@ async def show(connection: Connection, name: str, epoch: int) -> None:
         await connection.execute(f'DROP TABLE IF EXISTS views."{row["relation"]}"')
 
 
-def stored(column: Column, value: Any, zone: ZoneInfo) -> Any:
-    """Value of a cell as PostgreSQL takes it; what does not fit the column's type is empty."""
-    if value is None:
-        return None
-    match sql_type(column):
-        case "timestamptz":
-            return _moment(str(value), zone)
-        case "date":
-            moment = _moment(str(value), zone)
-            return moment.astimezone(zone).date() if moment else None
-        case "bigint":
-            return int(value) if isinstance(value, int) or str(value).lstrip("-").isdigit() else None
-        case "text":
-            return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def _as_it_is(value: Any, _zone: ZoneInfo) -> Any:
     return value
 
 
-def _moment(text: str, zone: ZoneInfo) -> datetime | None:
+def _moment(value: Any, zone: ZoneInfo) -> datetime | None:
     try:
-        return span(text, zone).lo
+        return span(str(value), zone).lo
     except ValueError:
         return None
+
+
+def _date(value: Any, zone: ZoneInfo) -> date | None:
+    moment = _moment(value, zone)
+    return moment.astimezone(zone).date() if moment else None
+
+
+def _integer(value: Any, _zone: ZoneInfo) -> int | None:
+    return int(value) if isinstance(value, int) or str(value).lstrip("-").isdigit() else None
+
+
+def _text(value: Any, _zone: ZoneInfo) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+_CELLS: Mapping[str, Cell] = {"timestamptz": _moment, "date": _date, "bigint": _integer, "text": _text}
