@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from yersin.api.operations import Operation
 from yersin.db.migrate import Step
 from yersin.web.menu import MenuItem, PaletteEntry
 
@@ -29,11 +30,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """A room: pages, background tasks, menu, slots it fills in other rooms' pages, and its own tables."""
+    """A room: pages, operations of the FHIR API, background tasks, menu, slots in other rooms' pages, and its own tables."""
 
     name: str
     folder: Path
     pages: Sequence[Any] = ()
+    operations: Sequence[Operation] = ()
     menu: Sequence[MenuItem] = ()
     palette: Sequence[PaletteEntry] = ()
     slots: Sequence[Slot] = ()

@@ -17,22 +17,28 @@ from yersin.guard.access import Access
 
 from . import binary, capability, errors, read, search, transaction, write
 from .audit_events import read_audit, search_audit
-from .messages import FHIR_JSON, Request, Response
+from .messages import FHIR_JSON, Handler, Request, Response
+from .operations import Operation, Operations
 
-Handler = Callable[[Request], Awaitable[Response]]
 Asker = Callable[[str, Mapping[bytes, bytes], str], Awaitable[Access]]
 log = logging.getLogger("yersin.api")
 
 #: bodies longer than this are refused before they are read
 BODY_LIMIT = 64 * 2**20
+#: operations of this floor; those of the rooms come beside them
+OWN: Sequence[Operation] = ()
 
 
 class Api:
-    """`asker` finds out who asks from method, headers and address; it raises Problem when the proof is bad."""
+    """`asker` finds out who asks from method, headers and address; it raises Problem when the proof is bad.
 
-    def __init__(self, asker: Asker, base: str) -> None:
+    `operations` are those of the rooms.
+    """
+
+    def __init__(self, asker: Asker, base: str, operations: Sequence[Operation] = ()) -> None:
         self._asker = asker
         self._base = base
+        self._operations = Operations((*OWN, *operations))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -52,15 +58,22 @@ class Api:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         headers = dict(scope["headers"])
         try:
-            handler = route(method, path)
+            handler = route(method, path, self._operations)
             if handler is capability.metadata:
-                return capability.public(self._base)
+                return capability.public(self._base, self._operations)
             client = scope.get("client") or ("", 0)
             access = await self._asker(method, headers, client[0])
             body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
             query = scope["query_string"].decode("latin-1")
             request = Request(
-                method=method, path=path, query=query, headers=headers, body=body, access=access, base=self._base
+                method=method,
+                path=path,
+                query=query,
+                headers=headers,
+                body=body,
+                access=access,
+                base=self._base,
+                operations=self._operations,
             )
             return await handler(request)
         except Problem as refusal:
@@ -96,29 +109,39 @@ async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
 
 
 _INSTANCE: Mapping[str, Handler] = {"GET": read.read, "PUT": write.update, "DELETE": write.delete}
-_READ: Mapping[str, Handler] = {"AuditEvent": read_audit, "Binary": binary.read}
+_OWN_INSTANCE: Mapping[str, Mapping[str, Handler]] = {
+    "AuditEvent": {**_INSTANCE, "GET": read_audit},
+    "Binary": {**_INSTANCE, "GET": binary.read},
+}
 _TYPE: Mapping[str, Handler] = {"GET": search.search, "POST": write.create}
+_OWN_TYPE: Mapping[str, Mapping[str, Handler]] = {"AuditEvent": {**_TYPE, "GET": search_audit}}
 _WHOLE: Mapping[str, Handler] = {"GET": search.further, "POST": transaction.process}
 
 
-def route(method: str, path: Sequence[str]) -> Handler:
+def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
     """Handler of an address. Raises Problem: not-found (404) or not-supported (405)."""
-    if list(path) == ["metadata"]:
-        return _of({"GET": capability.metadata}, method)
     if not path:
         return _of(_WHOLE, method)
+    if path[-1][0] == "$" and (len(path) == 1 or path[0] in r4.TYPE_NUMBER):
+        return operations.handler(method, path)
     if path[0] not in r4.TYPE_NUMBER:
+        if list(path) == ["metadata"]:
+            return _of({"GET": capability.metadata}, method)
         text = f"{path[0]} is no resource type of FHIR R4. Look at /fhir/metadata for what is here."
         raise problem("not-found", text, status=404)
+    return _of_resources(method, path)
+
+
+def _of_resources(method: str, path: Sequence[str]) -> Handler:
     if path[0] == "AuditEvent" and (method == "DELETE" or _is_ours(path)) and method != "GET":
         raise problem("not-supported", "The audit is read and searched; nobody changes it.", status=405)
     match path[1:]:
         case []:
-            return _of({**_TYPE, "GET": search_audit} if path[0] == "AuditEvent" else _TYPE, method)
+            return _of(_OWN_TYPE.get(path[0], _TYPE), method)
         case ["_search"]:
             return _of({"POST": search_audit if path[0] == "AuditEvent" else search.search}, method)
         case [_]:
-            return _of({**_INSTANCE, "GET": _READ.get(path[0], read.read)}, method)
+            return _of(_OWN_INSTANCE.get(path[0], _INSTANCE), method)
         case [_, "_history"]:
             return _of({"GET": read.history}, method)
         case [_, "_history", _]:

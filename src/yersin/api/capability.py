@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 
@@ -12,6 +13,7 @@ from yersin.fhir.parameters import Parameter, parameters
 
 from .audit_events import READERS
 from .messages import Request, Response
+from .operations import Operations
 
 _INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
 _SEARCHED = frozenset({"string", "token", "reference", "date", "number", "quantity", "uri"})
@@ -21,16 +23,23 @@ _AUDITED = frozenset({"AuditEvent"})
 
 async def metadata(request: Request) -> Response:
     """GET [base]/metadata"""
-    return public(request.base)
+    return public(request.base, request.operations)
 
 
-def public(base: str) -> Response:
+def public(base: str, operations: Operations) -> Response:
     """Answer of the one address that is open to everybody: clients learn here how to sign in."""
-    return Response(body=_statement(base))
+    return Response(body=_statement(base, operations))
 
 
 @cache
-def _statement(base: str) -> bytes:
+def _statement(base: str, operations: Operations) -> bytes:
+    rest = {
+        "mode": "server",
+        "security": {"description": "Bearer tokens; every access is recorded as an AuditEvent."},
+        "resource": [_resource(name, operations) for name in r4.TYPE_NUMBER],
+        "interaction": [{"code": "transaction"}, {"code": "batch"}],
+        "operation": _operations("", operations),
+    }
     statement = {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -41,28 +50,31 @@ def _statement(base: str) -> bytes:
         "implementation": {"description": "Yersin FHIR R4 server", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["json"],
-        "rest": [
-            {
-                "mode": "server",
-                "security": {"description": "Bearer tokens; every access is recorded as an AuditEvent."},
-                "resource": [_resource(name) for name in r4.TYPE_NUMBER],
-                "interaction": [{"code": "transaction"}, {"code": "batch"}],
-            }
-        ],
+        "rest": [_stated(rest)],
     }
     return msgspec.json.encode(statement)
 
 
-def _resource(name: str) -> dict[str, object]:
+def _stated(part: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in part.items() if value != []}
+
+
+def _operations(name: str, operations: Operations) -> list[dict[str, str]]:
+    return [{"name": each.name, "definition": each.definition} for each in operations.listed(name)]
+
+
+def _resource(name: str, operations: Operations) -> dict[str, object]:
     if name in _AUDITED:
-        return {
+        audited = {
             "type": name,
             "documentation": "Search finds this server's own audit; AuditEvents sent by other systems are read by id.",
             "interaction": [{"code": code} for code in _INTERACTIONS if code != "delete"],
             "searchParam": _parameters(name, set(READERS)),
+            "operation": _operations(name, operations),
         }
+        return _stated(audited)
     references = sorted(c for c, p in parameters(name).items() if p.kind == "reference")
-    stated = {
+    stored = {
         "type": name,
         "interaction": [{"code": code} for code in _INTERACTIONS],
         "versioning": "versioned-update",
@@ -72,8 +84,9 @@ def _resource(name: str) -> dict[str, object]:
         "searchInclude": [f"{name}:{code}" for code in references],
         "searchRevInclude": _referring(name),
         "searchParam": _parameters(name, None),
+        "operation": _operations(name, operations),
     }
-    return {key: value for key, value in stated.items() if value != []}
+    return _stated(stored)
 
 
 def _parameters(name: str, only: set[str] | None) -> list[dict[str, str]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -11,6 +14,9 @@ import msgspec
 from yersin.fhir.problem import problem
 from yersin.guard.access import Access
 from yersin.store.versions import Version
+
+if TYPE_CHECKING:
+    from .operations import Operations
 
 FHIR_JSON = b"application/fhir+json; charset=utf-8"
 
@@ -25,6 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     access: Access
     base: str
+    operations: Operations
 
     def header(self, name: str) -> str:
         """Header as text, empty when absent. `name` in lower case."""
@@ -33,7 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def parameters(self) -> list[tuple[str, str]]:
         """Parameters of the query and, for a form, of the body, in their order."""
         text = self.query
-        if self.header("content-type").startswith("application/x-www-form-urlencoded"):
+        if self.is_form:
             text = "&".join(filter(None, [text, self.body.decode("utf-8", "replace")]))
         return parse_qsl(text, keep_blank_values=True, max_num_fields=1000)
 
@@ -46,6 +53,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         if not number.isdecimal():
             raise problem("invalid", f'If-Match is {tag}; send the ETag of the version you read, such as W/"3".')
         return int(number)
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body holds parameters as a form sends them."""
+        return self.header("content-type").startswith("application/x-www-form-urlencoded")
 
     @property
     def minimal(self) -> bool:
@@ -61,12 +73,21 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
 
 
+Handler = Callable[[Request], Awaitable[Response]]
+
+
 def version_headers(version: Version) -> list[tuple[bytes, bytes]]:
     """ETag and Last-Modified of a version."""
     return [
         (b"etag", version.etag.encode()),
-        (b"last-modified", format_datetime(version.upd, usegmt=True).encode()),
+        (b"last-modified", _http_date(version.upd.replace(microsecond=0))),
     ]
+
+
+@lru_cache(maxsize=64)
+def _http_date(second: datetime) -> bytes:
+    """Moment as HTTP writes it; what is written now is answered within the same second a hundred times."""
+    return format_datetime(second, usegmt=True).encode()
 
 
 def location(base: str, version: Version) -> str:

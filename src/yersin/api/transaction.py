@@ -301,7 +301,7 @@ async def _alone(request: Request, place: int, entry: Entry) -> bytes:
         alone = structs.replace(
             request, method=asked.method, path=parts, query=query, headers=headers, body=bytes(entry.resource)
         )
-        return _wrapped(await route(asked.method, parts)(alone))
+        return _wrapped(await route(asked.method, parts, request.operations)(alone))
     except Problem as refusal:
         answer = b'{"status":"%d"}' % refusal.status
         detail = encode(outcome(refusal.issues))

@@ -109,7 +109,8 @@ class Application:
         settings = self._house.settings
         async with opened(settings, self._url) as ground:
             self._house.opened = ground
-            self._api = Api(ApiAsker(ground), f"{settings.base_url}/fhir")
+            operations = [operation for room in ROOMS for operation in room.operations]
+            self._api = Api(ApiAsker(ground), f"{settings.base_url}/fhir", operations)
             async with AsyncExitStack() as stack:
                 kept: dict[str, Any] = {}
                 for room in ROOMS:
