@@ -1,4 +1,4 @@
-"""The stranger test: every page and every FHIR interaction, asked by nobody and by someone without a care relationship.
+"""The stranger test: every page, FHIR interaction and operation, asked by nobody and by someone without a care relationship.
 
 A new route is covered the day it is written. What is open to everybody says so (`opt={"public": True}`).
 """
@@ -15,10 +15,14 @@ import pytest
 from litestar.exceptions import LitestarDeprecationWarning
 from tests.running import House
 
+from yersin.api.app import OWN
+from yersin.api.operations import EVERY, Operation
 from yersin.app.asgi import pages
 from yersin.app.ground import opened
+from yersin.app.rooms import ROOMS
 from yersin.app.state import House as State
 from yersin.db import connect
+from yersin.guard import roles
 from yersin.settings import Settings
 
 #: open to everybody, on purpose
@@ -163,6 +167,71 @@ def test_nobody_asks_the_api_and_every_try_is_recorded(run: Any, house: House, m
     assert answer.status_code == 401
     assert answer.json()["resourceType"] == "OperationOutcome"
     assert refusals(run, house) == before + 1
+
+
+OPERATIONS = [*OWN, *(operation for room in ROOMS for operation in room.operations)]
+
+
+def addresses(operation: Operation, type_name: str, id_: str) -> list[str]:
+    """Every address of an operation; one of every type is asked of the type named here."""
+    made = []
+    for level, of in operation.places():
+        of_type = type_name if of == EVERY else of
+        above = {"system": "", "type": f"/{of_type}", "instance": f"/{of_type}/{id_}"}[level]
+        made.append(f"/fhir{above}/${operation.name}")
+    return made
+
+
+def asked_of(operation: Operation, type_name: str, id_: str) -> list[tuple[str, str]]:
+    """Every way to ask an operation: method and address."""
+    return [(method, path) for path in addresses(operation, type_name, id_) for method in operation.methods]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_nobody_asks_an_operation_and_every_try_is_recorded(run: Any, house: House, operation: Operation) -> None:
+    visitor, before = house.visitor(), refusals(run, house)
+    ways = asked_of(operation, "Patient", str(uuid4()))
+    for method, path in ways:
+        answer = visitor.request(method, path, json={"resourceType": "Parameters"} if method == "POST" else None)
+        assert answer.status_code == 401, f"{method} {path}: {answer.status_code}"
+        assert answer.json()["resourceType"] == "OperationOutcome"
+    assert refusals(run, house) == before + len(ways)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_role_without_its_permission_asks_no_operation_and_every_try_is_recorded(
+    run: Any, house: House, operation: Operation
+) -> None:
+    asking = {login: member.role for login, member in house.cast.items()}
+    refused = [
+        login for login, role in asking.items() if operation.permission and not roles.may(role, operation.permission)
+    ]
+    for login in refused:
+        browser, before = house.signed_in(login), refusals(run, house)
+        ways = asked_of(operation, "Patient", str(uuid4()))
+        for method, path in ways:
+            answer = browser.request(method, path, json={"resourceType": "Parameters"} if method == "POST" else None)
+            assert answer.status_code == 403, f"{login} {method} {path}: {answer.status_code}"
+        assert refusals(run, house) == before + len(ways)
+    assert refused or not operation.permission
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_stranger_learns_nothing_of_the_patient_by_an_operation(
+    house: House, strange: dict[str, Any], operation: Operation
+) -> None:
+    browser, patient = strange["browser"], strange["patient"]
+    name = patient["name"][0].get("text") or patient["name"][0]["family"]
+    for resource in (patient, strange["encounter"]):
+        kind, id_ = resource["resourceType"], resource["id"]
+        given = [
+            {"name": each.name, "valueString": f"{kind}/{id_}"} for each in operation.inputs if each.type == "string"
+        ]
+        for method, path in asked_of(operation, kind, id_):
+            body = {"resourceType": "Parameters", **({"parameter": given} if given else {})}
+            answer = browser.request(method, path, json=body if method == "POST" else None)
+            assert answer.status_code < 500, f"{method} {path}: {answer.status_code}"
+            assert name not in answer.text, f"{method} {path} shows the patient to a stranger"
 
 
 def test_the_capability_statement_is_open_to_everybody(house: House) -> None:

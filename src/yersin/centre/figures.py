@@ -11,7 +11,8 @@ from uuid import UUID
 from yersin.db import Connection, load
 from yersin.guard.access import Access
 from yersin.registry.units_population import POPULATION, Population
-from yersin.views.feed import Standing, standing
+from yersin.views.feed import Standing, resolved, standing
+from yersin.views.pseudonyms import Pseudonyms
 
 from . import rules
 from .rules import Period
@@ -108,12 +109,12 @@ class Figures:
         return sorted({held.population.source for held in self.held.values() if held.population})
 
 
-async def gather(access: Access, filters: Filters) -> Figures:
-    """Gather the figures. They are all of one snapshot."""
+async def gather(access: Access, filters: Filters, *, compares: bool = True) -> Figures:
+    """Gather the figures, with those compared with where they are wanted. They are all of one snapshot."""
     zone = str(access.ground.zone)
     async with access.ground.database.searching() as connection, connection.transaction(isolation="repeatable_read"):
         now = await _cuts(connection, zone, filters, filters.period)
-        then = await _cuts(connection, zone, filters, filters.compare)
+        then = await _cuts(connection, zone, filters, filters.compare) if compares else Cuts()
         found = await connection.fetch(QUERIES.facilities, [*now.askers, *now.hubs])
         records = await connection.fetch(QUERIES.records, filters.province)
         held, whole = _held(records, filters.province)
@@ -149,6 +150,13 @@ async def facility(access: Access, key: UUID) -> Place | None:
     return (
         Place(name=found["name"] or "", province=found["province"] or "", kind=found["kind"] or "") if found else None
     )
+
+
+async def organizations(access: Access, keys: Sequence[UUID]) -> dict[UUID, str]:
+    """Ids of the Organizations behind keys of facilities, as far as the asker may read them."""
+    found = await resolved(access.ground, access.scope, "Organization", keys)
+    pseudonyms = Pseudonyms(access.ground.keys)
+    return {pseudonyms.of("Organization", version.id): version.id for version in found}
 
 
 async def own(access: Access, filters: Filters, key: UUID) -> Sequence[Any]:

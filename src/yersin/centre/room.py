@@ -8,12 +8,14 @@ from yersin.room import Room, Slot
 from yersin.web.language import N_
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import home, pages
+from . import home, measures, operations, pages
 
 ROOM = Room(
     name="centre",
     folder=Path(__file__).parent,
     pages=(pages.nation, pages.fresh, pages.as_of, pages.number, pages.export),
+    operations=(operations.EVALUATE,),
+    living=measures.living,
     menu=(
         MenuItem(label=N_("The nation"), href="/centre", icon="map", permission="figures.read", group=N_("Figures"), go="n"),
     ),

@@ -46,6 +46,17 @@ def period(name: str, today: date) -> Period:
     return Period(since=today - timedelta(days=days - 1), until=today)
 
 
+def is_shown(of: Period, today: date) -> bool:
+    """Whether the page shows this period today, or showed it on its last day: a whole month or a whole year.
+
+    Counts of people are told for these only: of two periods that differ by a day, one could be taken from the other.
+    """
+    month_after = (of.since.replace(day=28) + timedelta(days=4)).replace(day=1)
+    month = Period(since=of.since.replace(day=1), until=month_after - timedelta(days=1))
+    year = Period(since=of.since.replace(month=1, day=1), until=of.since.replace(month=12, day=31))
+    return of in (month, year, *(period(name, today) for name in PERIODS))
+
+
 def compared(of: Period, how: str) -> Period:
     """Period to compare with: as many days just before, or the same days a year ago."""
     if how == "year":
