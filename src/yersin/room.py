@@ -10,6 +10,7 @@ from typing import Any
 
 from yersin.api.operations import Operation
 from yersin.db.migrate import Step
+from yersin.guard.laws import Law
 from yersin.web.menu import MenuItem, PaletteEntry
 
 
@@ -41,6 +42,8 @@ class Room:
     slots: Sequence[Slot] = ()
     tasks: Sequence[Callable[..., Any]] = ()
     tables: Sequence[Step] = ()
+    #: what may become of resources of a type, whoever writes them
+    laws: Mapping[str, Law] = field(default_factory=dict)
     #: keeps something open in each process: called with the mapping that becomes `app.state`, the ground and the data folder
     living: Callable[..., AbstractAsyncContextManager[None]] | None = None
     permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)

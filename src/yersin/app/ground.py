@@ -11,9 +11,11 @@ from yersin.db.migrate import migrate
 from yersin.guard.access import Ground
 from yersin.guard.audit import Auditor
 from yersin.guard.keys import master_key, open_keys
+from yersin.guard.laws import gathered
 from yersin.search.rows import Indexer
 from yersin.settings import Settings
 
+from .rooms import ROOMS
 from .schema import STEPS
 
 
@@ -26,7 +28,8 @@ async def opened(settings: Settings, url: str, *, connections: int = 10) -> Asyn
             keys = await open_keys(connection, master_key(settings.data_dir / "keys"))
         zone = ZoneInfo(settings.zone)
         indexer = Indexer(keys.get("index")[:16], zone, base=f"{settings.base_url}/fhir")
-        yield Ground(database, indexer, Auditor(database), keys, zone)
+        laws = gathered(room.laws for room in ROOMS)
+        yield Ground(database, indexer, Auditor(database), keys, zone, laws)
     finally:
         await database.close()
 

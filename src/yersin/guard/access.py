@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -32,6 +32,7 @@ from yersin.store.versions import Version
 from . import audit, roles
 from .audit import Auditor
 from .keys import Keys
+from .laws import Laws
 from .scope import WhoScope, in_chart
 from .who import Who
 from .writing import Change, Create, Draft, Writing, Written, attempted, draft, entry_of, not_open, written
@@ -49,6 +50,8 @@ class Ground:
     auditor: Auditor
     keys: Keys
     zone: ZoneInfo
+    #: what rooms forbid whoever writes, by type
+    laws: Laws = field(default_factory=dict)
 
     def access(self, who: Who) -> Access:
         """Open an access for an asker."""

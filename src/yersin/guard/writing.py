@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from yersin.store.identity import RowId, new_id, row_id
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
-from . import audit, care
+from . import audit, care, laws
 from .roles import may
 from .scope import in_chart
 
@@ -111,6 +111,7 @@ class Writing:
             await self._refuse_signed(drafts, locked)
             await self._refuse_widening(drafts, locked)
         writes = [_numbered(d, locked.get(d.write.key)) for d in drafts]
+        await self._obey_laws(drafts, locked)
         moments = await store.write(self.connection, [w for w in writes if w is not None])
         await self._keep_care(drafts, locked)
         done = [w for w in writes if w is not None]
@@ -209,6 +210,24 @@ class Writing:
                 text = "The facility that asked shares a part of this chart; only that facility may open more of it."
                 raise problem("forbidden", text, status=403)
 
+    async def _obey_laws(self, drafts: Sequence[Draft], locked: Locks) -> None:
+        """Refuse what a law of a resource's type forbids; after numbering, so that a version out of date is told first."""
+        bound = self.access.ground.laws
+        if self.access.who.role == "system" or not any(d.type in bound for d in drafts):
+            return
+        steps = [
+            laws.Step(type=d.type, id=d.logical_id, before=await self._before(d, locked), after=_becoming(d))
+            for d in drafts
+        ]
+        await laws.obey(bound, laws.Case(self.access, self.connection, steps))
+
+    async def _before(self, d: Draft, locked: Locks) -> Version | None:
+        """Version that a draft of a type with a law takes the place of."""
+        found = locked.get(d.write.key)
+        if found is None or found.deleted or d.type not in self.access.ground.laws:
+            return None
+        return await reading.read(self.connection, d.type, RowId(d.write.id, d.write.name), self.access.scope)
+
     async def _keep_care(self, drafts: Sequence[Draft], locked: Locks) -> None:
         told = [
             care.Told(*d.write.key, d.write.pat, _still_authored(d, locked.get(d.write.key)), d.write.key not in locked)
@@ -224,6 +243,11 @@ def _is_wider(found: care.Care, limit: set[str], begun: datetime | None) -> bool
     if not found.shares or not set(found.shares) <= limit:
         return True
     return found.fresh is not None and (begun is None or found.fresh < begun)
+
+
+def _becoming(d: Draft) -> Version | None:
+    """What a draft says, as the version it will be."""
+    return None if d.write.op == "D" else written(d.write, datetime.now(UTC)).version
 
 
 def _still_authored(d: Draft, before: store.Locked | None) -> tuple[care.Care, ...]:
