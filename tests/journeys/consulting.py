@@ -151,11 +151,12 @@ def pool(person: Person) -> tuple[str, str]:
     return ranked[0][1], ranked[0][2]
 
 
-def ask(story: Story) -> None:
+def asking(story: Story) -> list[JSON]:
+    """What asking writes: the request, its Task at the first hub, and what the patient agreed to."""
     hub, service = pool(story.station)
     assert hub == place("chuyengia")["reference"], "the cast's specialists work at the first hub of the cast's station"
     code, at, request = concept(YERSIN + "telehealth-activity", "CONSULT_CARE"), now(), f"urn:uuid:{uuid4()}"
-    answer = story.station.transaction(
+    return [
         {
             "fullUrl": request, "resourceType": "ServiceRequest", "status": "active", "intent": "order", "priority": "urgent",
             "extension": [{"url": "urn:yersin:extension:remote-mode", "valueCode": "INTER_FACILITY_SUPPORT"}],
@@ -178,7 +179,11 @@ def ask(story: Story) -> None:
         },
         _consent(story, "consultation", at, given=True),
         _consent(story, "recording", at, given=False),
-    )  # fmt: skip
+    ]  # fmt: skip
+
+
+def ask(story: Story) -> None:
+    answer = story.station.transaction(*asking(story))
     assert answer.status_code == 200, answer.text[:800]
     made = [e["resource"] for e in answer.json()["entry"]]
     story.request, story.task = made[0]["id"], made[1]["id"]
@@ -210,21 +215,24 @@ def taken(task: JSON) -> JSON:
     }
 
 
-def accept(story: Story) -> None:
-    task, request = story.read_task(story.hospital), story.hospital.get(f"/ServiceRequest/{story.request}")
+def acceptance(story: Story, person: Person, login: str) -> list[JSON]:
+    """What accepting writes: the state, who accepted, and the place of the meeting."""
+    task, request = story.read_task(person), person.get(f"/ServiceRequest/{story.request}")
     meeting = {
         "fullUrl": f"urn:uuid:{uuid4()}", "resourceType": "Encounter", "status": "planned", "subject": story.subject,
         "class": {"system": TERMS + "v3-ActCode", "code": "VR"}, "basedOn": [{"reference": f"ServiceRequest/{story.request}"}],
-        "participant": [{"individual": role("tram")}, {"individual": role("chuyengia")}], "serviceProvider": place("tram"),
+        "participant": [{"individual": role("tram")}, {"individual": role(login)}], "serviceProvider": place("tram"),
     }  # fmt: skip
     output = {
         "type": concept(YERSIN + "consultation-output", "meeting"),
         "valueReference": {"reference": meeting["fullUrl"]},
     }
-    performer = [*request["performer"], role("chuyengia")]
-    answer = story.hospital.transaction(
-        {**taken(task), "output": [output]}, {**request, "performer": performer}, meeting
-    )
+    performer = [*request["performer"], role(login)]
+    return [{**taken(task), "output": [output]}, {**request, "performer": performer}, meeting]
+
+
+def accept(story: Story) -> None:
+    answer = story.hospital.transaction(*acceptance(story, story.hospital, "chuyengia"))
     assert answer.status_code == 200, answer.text[:800]
 
 

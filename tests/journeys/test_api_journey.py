@@ -25,6 +25,7 @@ from tests.journeys.consulting import (
     Person,
     Story,
     accept,
+    acceptance,
     answered_today,
     ask,
     ask_back,
@@ -35,7 +36,6 @@ from tests.journeys.consulting import (
     fill_chart,
     place,
     queue,
-    taken,
 )
 from tests.running import House
 
@@ -194,13 +194,10 @@ def test_a_stranger_finds_reads_and_writes_nothing(story: Story) -> None:
 
 def test_of_two_who_accept_the_same_version_one_gets_it(story: Story) -> None:
     ask(story)
-    tasks = [taken(story.read_task(person)) for person in (story.hospital, story.colleague)]
+    people = ((story.hospital, "chuyengia"), (story.colleague, "chuyengia2"))
+    written = [(person, acceptance(story, person, login)) for person, login in people]
     with ThreadPoolExecutor(2) as threads:
-        answers = list(
-            threads.map(
-                lambda pair: pair[0].change(pair[1]), zip((story.hospital, story.colleague), tasks, strict=True)
-            )
-        )
+        answers = list(threads.map(lambda pair: pair[0].transaction(*pair[1]), written))
     assert sorted(a.status_code for a in answers) == [200, 412]
     lost = next(a for a in answers if a.status_code == 412).json()
     assert lost["resourceType"] == "OperationOutcome"

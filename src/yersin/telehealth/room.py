@@ -15,6 +15,7 @@ from yersin.web.shell import AnyRequest
 
 from . import ask_pages, calling, citizen, falling, home, minutes_pages, pens, queue_pages, request_pages
 from .documents import addenda_pages, signers_pages, verify_pages
+from .lawful.laws import LAWS
 from .living import living
 
 ONCE = """
@@ -54,6 +55,7 @@ ROOM = Room(
     ),
     tasks=(falling.task,),
     living=living,
+    laws=LAWS,
     tables=(
         Step(number=30, name="telehealth_once", sql=ONCE),
         Step(number=31, name="terminology_icd10", sql=icd10.DDL),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yersin.guard.access import Access
-from yersin.search.page import Query
+from yersin.search.page import Found, Query
 
 from .codes import EXT_RANK, JSON, SNOMED, code_of, extension, id_of
 from .reading import content
@@ -30,13 +30,22 @@ class Pool:
 
 async def pools(access: Access, spoke: str) -> list[Pool]:
     """All pools a facility may ask, first ranks first."""
+    return pools_of(await access.search(affiliations(spoke)))
+
+
+def affiliations(spoke: str) -> Query:
+    """The search for what ties a facility to its hubs, with their pools."""
     pairs = [
         ("participating-organization", f"Organization/{spoke}"),
         ("active", "true"),
         ("_include", "OrganizationAffiliation:service"),
         ("_count", "100"),
     ]
-    found = await access.search(Query.of("OrganizationAffiliation", pairs))
+    return Query.of("OrganizationAffiliation", pairs)
+
+
+def pools_of(found: Found) -> list[Pool]:
+    """The pools that affiliations name, first ranks first."""
     services = {v.id: content(v) for v in found.included if v.type == "HealthcareService"}
     listed = [pool for v in found.versions for pool in _of(content(v), services)]
     return sorted(listed, key=lambda pool: (pool.rank, pool.specialty_name))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from yersin.fhir.problem import problem
 from yersin.guard.access import Access
+from yersin.guard.who import Who
+from yersin.search.page import Query
 
 from . import people
 from .codes import JSON, id_of, ref
@@ -38,13 +40,8 @@ class Post:
 async def post_of(access: Access) -> Post:
     """Post of the asker. Raises Problem (forbidden) for who has none: only licensed staff of a facility consult."""
     who = access.who
-    roles = await find(
-        access,
-        "PractitionerRole",
-        ("practitioner", f"Practitioner/{who.practitioner_id}"),
-        ("organization", f"Organization/{who.organization_id}"),
-        ("active", "true"),
-    ) if who.practitioner_id and who.organization_id else []  # fmt: skip
+    query = posts(who)
+    roles = [content(v) for v in (await access.search(query)).versions] if query else []
     if not roles or who.organization_id is None:
         raise problem("forbidden", "Only staff of a facility can work on requests for consultation.", status=403)
     services = {id_of(s, "HealthcareService") for r in roles for s in r.get("healthcareService", ())} - {""}
@@ -55,6 +52,18 @@ async def post_of(access: Access) -> Post:
         organization_name=who.organization_name,
         pools=frozenset(services),
     )
+
+
+def posts(who: Who) -> Query | None:
+    """The search for the PractitionerRoles of somebody where they act now; None for who is no staff."""
+    if not who.practitioner_id or not who.organization_id:
+        return None
+    pairs = (
+        ("practitioner", f"Practitioner/{who.practitioner_id}"),
+        ("organization", f"Organization/{who.organization_id}"),
+        ("active", "true"),
+    )
+    return Query.of("PractitionerRole", pairs)
 
 
 async def colleagues(access: Access, pool: str) -> list[JSON]:
