@@ -81,10 +81,33 @@ def test_every_age_has_limits_that_are_in_order(field: str, age: float) -> None:
     assert found.source
 
 
-@given(st.sampled_from(sorted(SIGNS)), st.decimals(-10, 1000, places=1), st.floats(0, 110))
-def test_any_value_is_refused_confirmed_or_quiet(field: str, value: Decimal, age: float) -> None:
-    for remark in judge({field: value}, age, {}, TODAY):
-        assert remark.is_refusal or remark.fault in (Fault.CRITICAL, Fault.UNLIKELY_BUILD)
+edges = sorted({edge for sign in SIGNS.values() for edge in (sign.least, sign.most)})
+values = st.decimals(-10, 1000, places=1) | st.builds(
+    lambda edge, beside: edge + Decimal(beside) / 10, st.sampled_from(edges), st.integers(-1, 1)
+)
+
+
+@given(st.sampled_from(sorted({*SIGNS} - {"systolic", "diastolic"})), values, st.floats(0, 110))
+def test_any_value_is_refused_asked_about_or_quiet_as_its_limits_say(field: str, value: Decimal, age: float) -> None:
+    found = [(remark.field, remark.fault, remark.value) for remark in judge({field: value}, age, {}, TODAY)]
+    if not SIGNS[field].least <= value <= SIGNS[field].most:
+        assert found == [(field, Fault.IMPOSSIBLE, value)]
+    elif level(field, value, age, TODAY).is_critical:
+        assert found == [(field, Fault.CRITICAL, value)]
+    else:
+        assert found == []
+
+
+@given(values, values, st.floats(0, 110))
+def test_of_two_pressures_both_must_be_possible_and_the_upper_higher(
+    upper: Decimal, lower: Decimal, age: float
+) -> None:
+    given_values = {"systolic": upper, "diastolic": lower}
+    right = upper > lower and all(SIGNS[name].least <= v <= SIGNS[name].most for name, v in given_values.items())
+    remarks = judge(given_values, age, {}, TODAY)
+    assert any(remark.is_refusal for remark in remarks) is not right
+    critical = {name for name, v in given_values.items() if level(name, v, age, TODAY).is_critical}
+    assert {remark.field for remark in remarks if not remark.is_refusal} == (critical if right else set())
 
 
 def test_critical_is_worse_than_high() -> None:
