@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yersin.guard.care import SHARED_TYPE
 from yersin.telehealth import rules
 from yersin.telehealth.codes import (
     ACTIVITY,
@@ -18,6 +19,7 @@ from yersin.telehealth.codes import (
     EXT_ASKED,
     EXT_DAYS,
     EXT_MODE,
+    EXT_SHARED,
     OUTCOME,
     SNOMED,
     STATE,
@@ -341,6 +343,26 @@ WRONG: dict[str, Any] = {
 def test_a_request_with_a_wrong_part_is_refused(name):
     it = new()
     it.task[name] = WRONG[name]
+    assert asked.judge(it, facts("asker")) is not None
+
+
+@pytest.mark.parametrize(("parts", "types", "fits"), [
+    ((), (), True), ((), ("Condition",), True), (("problems",), ("Condition",), True), (("problems",), (), False),
+    (("problems",), ("Condition", "Observation"), False), (("everything",), ("Condition",), False),
+])  # fmt: skip
+def test_what_a_request_says_is_shared_is_what_it_opens(parts, types, fits):
+    it = new()
+    it.request["extension"] += [{"url": EXT_SHARED, "valueCode": part} for part in parts]
+    it.task["extension"] += [{"url": SHARED_TYPE, "valueCode": name} for name in types]
+    assert (asked.judge(it, facts("asker")) is None) is fits
+
+
+@pytest.mark.parametrize(
+    "start", [None, "2026-11-23", "2026-11-23T07:59:60Z", "2026-11-23T07:50:00Z", "2026-11-23T08:10:00Z"]
+)
+def test_the_hubs_time_is_counted_from_now(start):
+    it = new()
+    it.task["restriction"] = {"period": {"start": start}} if start else {}
     assert asked.judge(it, facts("asker")) is not None
 
 

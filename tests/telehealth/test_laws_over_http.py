@@ -435,3 +435,14 @@ def test_only_the_facility_that_asks_asks_and_for_each_request_once(story: Story
             story.hospital.send("PUT", f"/Task/{key}", {**fresh, "id": key, "status": status}), 403, "Task.requester"
         )
         refused(story.station.send("PUT", f"/Task/{key}", {**fresh, "id": key, "status": status}), 409, "Task.status")
+
+
+def test_the_operator_brings_in_what_happened_elsewhere_and_people_leave_it_as_it_is(story: Story) -> None:
+    ask(story)
+    fresh = {k: v for k, v in story.read_task(story.station).items() if k not in ("id", "meta", "extension")}
+    machine = Person(story.house.machine())
+    elsewhere = machine.make({**fresh, "status": "completed", "focus": {"display": "elsewhere"}})
+    assert machine.change({**elsewhere, "status": "failed"}).status_code == 200
+    brought = story.station.get(f"/Task/{elsewhere['id']}")
+    refused(story.station.change({**brought, "status": "requested"}), 409, "Task", "elsewhere")
+    refused(story.station.send("DELETE", f"/Task/{elsewhere['id']}"), 409, "Task")

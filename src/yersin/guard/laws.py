@@ -7,11 +7,12 @@ itself (imports, jobs, the operator's tokens) brings in what happened elsewhere 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from yersin.db import Connection
+from yersin.fhir.problem import Problem
 from yersin.search.page import Found, Query
 from yersin.search.run import search
 from yersin.store import reading
@@ -89,9 +90,15 @@ def gathered(made: Iterable[Mapping[str, Law]]) -> Laws:
 
 
 async def obey(laws: Laws, case: Case) -> None:
-    """Ask the laws about every step. Raises the Problem of the first that refuses."""
+    """Ask the laws about every step. Raises the Problem of the first that refuses, which names the resource among several."""
     for step in case.steps:
         if step.before is None and step.after is None:
             continue
-        for law in laws.get(step.type, ()):
-            await law(step, case)
+        try:
+            for law in laws.get(step.type, ()):
+                await law(step, case)
+        except Problem as refusal:
+            if len(case.steps) == 1 or step.before is None:
+                raise
+            named = [replace(i, diagnostics=f"{step.type}/{step.id}: {i.diagnostics}") for i in refusal.issues]
+            raise Problem(named, status=refusal.status) from refusal

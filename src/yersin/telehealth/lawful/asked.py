@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from yersin.guard.care import SHARED_TYPE
 from yersin.telehealth.asking import is_known
-from yersin.telehealth.codes import ACTIVITY, EXT_ASKED, EXT_DAYS, EXT_MODE, code_of, extension, id_of
+from yersin.telehealth.codes import ACTIVITY, EXT_ASKED, EXT_DAYS, EXT_MODE, SHARED_TYPES, code_of, extension, id_of
 from yersin.telehealth.consultations import Consultation
 
 from .facts import Breach, Facts, references
@@ -18,7 +19,7 @@ _DAYS = range(1, 91)
 
 def judge(it: Consultation, facts: Facts) -> Breach | None:
     """Say what is against the rules in a new request, or nothing."""
-    for part in (_asker, _state, _focus, _hub, _period, _asked):
+    for part in (_asker, _state, _focus, _hub, _period, _shared, _asked):
         breach = next(part(it, facts), None)
         if breach:
             return breach
@@ -90,6 +91,17 @@ def _period(it: Consultation, facts: Facts) -> Iterator[Breach]:
         yield Breach(
             place="Task.extension", text=f"Note the hub asked in one extension {EXT_ASKED}: hub, asked, round 1."
         )
+
+
+def _shared(it: Consultation, _facts: Facts) -> Iterator[Breach]:
+    """What the request says is shared is what its Task opens."""
+    if not it.shared:
+        return
+    said = {name for part in it.shared for name in SHARED_TYPES.get(part, ())}
+    opened = {str(e.get("valueCode", "")) for e in extension(it.task, SHARED_TYPE)}
+    if not opened or not opened <= said:
+        text = f"The request shares {', '.join(it.shared)}: write the types of these parts as {SHARED_TYPE}, and no others."
+        yield Breach(place="Task.extension", text=text)
 
 
 def _asked(it: Consultation, facts: Facts) -> Iterator[Breach]:

@@ -64,8 +64,16 @@ class Facts:
 
     def is_now(self, text: str | None) -> bool:
         """Whether an instant is the present one, as far as clocks agree."""
-        told = moment(text)
+        told = instant(text)
         return told is not None and told.tzinfo is not None and abs(told - self.at) <= SKEW
+
+
+def instant(text: str | None) -> datetime | None:
+    """Read an instant; None for a day without a time, and for a leap second, which no clock here has."""
+    try:
+        return moment(text)
+    except ValueError:
+        return None
 
 
 def following(it: Consultation, facts: Facts) -> str | None:

@@ -8,6 +8,7 @@ from typing import Final
 from yersin.guard.laws import Case, Law, Step
 from yersin.telehealth.codes import JSON, id_of
 from yersin.telehealth.consultations import Consultation
+from yersin.telehealth.reading import content
 
 from . import asked, gathering, minuted, moved, reported
 from .facts import Breach
@@ -118,7 +119,7 @@ async def _met_for(meeting: str, case: Case) -> Consultation | None:
     document = said(there or (step.after if step else None))
     focus = next((key for one in document.get("basedOn", ()) if (key := id_of(one, "ServiceRequest"))), "")
     found = await gathering.tasks_on(focus, case) if focus else []
-    if not found:
+    if not found or "requester" not in content(found[0]):
         return None
     before, _after = await gathering.pair(Step(type="Task", id=found[0].id, before=found[0], after=found[0]), case)
     return before

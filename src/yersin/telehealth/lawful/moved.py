@@ -9,10 +9,9 @@ from typing import Any, Final
 from yersin.telehealth import rules
 from yersin.telehealth.codes import EXT_ASKED, JSON, code_of, extension, id_of
 from yersin.telehealth.consultations import EXT_OUTPUT, Consultation
-from yersin.telehealth.reading import moment
 from yersin.telehealth.rules import MOVES, Moved, Refusal, Standing
 
-from .facts import SKEW, Breach, Facts, following, look, references
+from .facts import SKEW, Breach, Facts, following, instant, look, references
 
 #: nothing of the request's state changes
 STAY: Final = ""
@@ -180,12 +179,12 @@ def _parted(task: JSON) -> dict[str, Any]:
 def _is_end(old: str | None, new: str | None, move: str, days: int, facts: Facts, *, asker: bool) -> bool:
     if old == new:
         return move != "conclude" or old is not None
-    end = moment(new)
+    end = instant(new)
     if end is None or end.tzinfo is None:
         return False
     if move == "conclude":
         return end <= rules.access_ends(facts.at, days) + SKEW
-    limit = moment(old)
+    limit = instant(old)
     return asker and move == STAY and limit is not None and end <= limit
 
 
@@ -214,7 +213,7 @@ def _named(noted: list[JSON]) -> list[JSON]:
 def _is_noted(one: JSON, hub: str, round_: int) -> bool:
     parts = {e["url"]: e for e in one.get("extension", ())}
     named = id_of(parts.get("hub", {}).get("valueReference"), "Organization") == hub
-    asked = moment(parts.get("asked", {}).get("valueDateTime"))
+    asked = instant(parts.get("asked", {}).get("valueDateTime"))
     return named and asked is not None and parts.get("round", {}).get("valuePositiveInt") == round_
 
 
