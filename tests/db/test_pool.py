@@ -306,7 +306,9 @@ def test_many_take_turns_with_few_connections(url: str) -> None:
                     done.append(await connection.fetchval("SELECT $1::int", number))
 
         await asyncio.gather(*(worker(n) for n in range(12)))
-        used = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'yersin' AND datname = current_database()"
+        used = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'yersin' AND datname = current_database()"
+        )
         assert await database.fetchval(used) <= 2
 
     on(url, story, max_size=2)

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
 from yersin.db import connect
+from yersin.db.grouped import Grouped
 from yersin.db.migrate import migrate
 from yersin.guard.access import Ground
-from yersin.guard.audit import Auditor
 from yersin.guard.keys import master_key, open_keys
 from yersin.guard.laws import gathered
 from yersin.search.rows import Indexer
@@ -29,7 +29,7 @@ async def opened(settings: Settings, url: str, *, connections: int = 10) -> Asyn
         zone = ZoneInfo(settings.zone)
         indexer = Indexer(keys.get("index")[:16], zone, base=f"{settings.base_url}/fhir")
         laws = gathered(room.laws for room in ROOMS)
-        yield Ground(database, indexer, Auditor(database), keys, zone, laws)
+        yield Ground(database, Grouped(database), indexer, keys, zone, laws)
     finally:
         await database.close()
 

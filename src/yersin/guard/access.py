@@ -17,6 +17,7 @@ from msgspec import structs
 
 from yersin.db import Connection, Database, UniqueViolationError
 from yersin.db.failure import Clash, busy
+from yersin.db.grouped import Grouped
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
@@ -30,7 +31,6 @@ from yersin.store.identity import row_id
 from yersin.store.versions import Version
 
 from . import audit, roles
-from .audit import Auditor
 from .keys import Keys
 from .laws import Laws
 from .scope import WhoScope, in_chart
@@ -46,8 +46,8 @@ class Ground:
     """What every access stands on; one a process."""
 
     database: Database
+    grouped: Grouped
     indexer: Indexer
-    auditor: Auditor
     keys: Keys
     zone: ZoneInfo
     #: what rooms forbid whoever writes, by type
@@ -188,11 +188,10 @@ class Access:
         return await self.atomically(lambda writing: writing.write(changes), attempt=attempted(changes))
 
     async def _create_alone(self, alone: Draft) -> Written:
-        """Write one new resource as a single statement: row, change log and audit together."""
+        """Write one new resource as a single statement: row, change log and audit together; others' go down beside it."""
         sql = store.insert_sql(alone.type, audit.also(store.argument_count(alone.type) + 1))
         entry = entry_of([alone], [], alone.write.ver)
-        async with self.ground.database.acquire() as connection:
-            moment = await connection.fetchval(sql, *alone.write.arguments(), *audit.values(self.who, entry))
+        moment = await self.ground.grouped.fetchval(sql, *alone.write.arguments(), *audit.values(self.who, entry))
         return written(alone.write, moment)
 
     async def atomically(self, work: Callable[[Writing], Awaitable[T]], *, attempt: audit.Entry = _A_WRITE) -> T:
@@ -244,7 +243,7 @@ class Access:
 
     async def record(self, entry: audit.Entry) -> None:
         """Record what happened; returns when it is durable."""
-        await self.ground.auditor.record(self.who, entry)
+        await audit.record(self.ground.grouped, self.who, entry)
 
     @asynccontextmanager
     async def own_tables(self) -> AsyncIterator[Connection]:

@@ -7,7 +7,6 @@ https://hl7.org/fhir/R4/auditevent.html, IHE BALP (https://profiles.ihe.net/ITI/
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,8 @@ from uuid import UUID
 
 import msgspec
 
-from yersin.db import Connection, Database
+from yersin.db import Connection
+from yersin.db.grouped import Grouped
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
 from yersin.store import changes
@@ -99,48 +99,16 @@ async def insert(connection: Connection, who: Who, entry: Entry) -> None:
     await connection.execute(_INSERT, *values(who, entry))
 
 
-class Auditor:
-    """Writes the rows of reads in groups. `record` returns when the row is durable."""
+async def record(grouped: Grouped, who: Who, entry: Entry) -> None:
+    """Write the row of what was read, and return when it is durable; readers share one flush to disk.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: list[tuple[tuple[Any, ...], asyncio.Future[None]]] = []
-        self._flushing: asyncio.Task[None] | None = None
-
-    async def record(self, who: Who, entry: Entry) -> None:
-        """Write one row. Raises Problem when it cannot be made durable; then nothing may be disclosed."""
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((values(who, entry), done))
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
-        await done
-
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting, []
-                await self._commit(group)
-        finally:
-            self._flushing = None
-
-    async def _commit(self, group: list[tuple[tuple[Any, ...], asyncio.Future[None]]]) -> None:
-        try:
-            async with self._database.acquire() as connection:
-                await connection.executemany(_INSERT, [row for row, _ in group])
-        except Exception as error:  # noqa: BLE001 - whatever kept the audit from the disk, every waiting reader must hear of it
-            refusal = problem(
-                "transient",
-                "The access could not be recorded, so nothing was shown. Try again in a moment.",
-                status=503,
-            )
-            refusal.__cause__ = error
-            for _, done in group:
-                if not done.done():
-                    done.set_exception(refusal)
-        else:
-            for _, done in group:
-                if not done.done():
-                    done.set_result(None)
+    Raises Problem when it cannot be made durable; then nothing may be disclosed.
+    """
+    try:
+        await grouped.fetchval(_INSERT, *values(who, entry))
+    except Exception as error:
+        text = "The access could not be recorded, so nothing was shown. Try again in a moment."
+        raise problem("transient", text, status=503) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
