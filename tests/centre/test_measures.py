@@ -132,6 +132,11 @@ def test_every_indicator_has_a_shape_and_every_stratifier_words():
         assert {*shape.stratifiers, *shape.components} <= measures.STRATIFIERS.keys()
     for indicator in INDICATORS.values():
         assert parse(encode(measures.measure(indicator)), expect="Measure")
+    median = msgspec.json.decode(encode(measures.measure(INDICATORS["median"])))
+    counted = median["group"][0]["population"]
+    told = {each["code"]["coding"][0]["code"]: each["criteria"]["description"] for each in counted}
+    assert told["initial-population"] == INDICATORS["asked"].numerator.vi
+    assert told["measure-population"] == INDICATORS["answered"].numerator.vi
 
 
 # --- the numbers ---------------------------------------------------------------------------------------------------

@@ -114,6 +114,18 @@ SHAPES: Mapping[str, Shape] = {
     "people": Shape(scoring="cohort", counted={"initial-population": "cuts.asked"}, components=("age", "sex")),
 }
 
+#: what each column counts, in words
+_COLUMNS: Mapping[str, Words] = {
+    **{f"cuts.{code}": INDICATORS[code].numerator for code in ("asked", "answered", "median", "slow", "facilities")},
+    "connected.count": INDICATORS["facilities"].denominator or INDICATORS["facilities"].numerator,
+    "records.held": INDICATORS["records"].numerator,
+    "records.registered": Words("Người đang sống đã đăng ký (Patient).", "Living registered people (Patient)."),
+    "population": Words(
+        "Dân số của tỉnh theo nguồn ghi trong báo cáo; không cộng các tỉnh vì hai nguồn đo khác nhau.",
+        "Population of the province by the source named in the report; provinces are not added up, for two measures differ.",
+    ),
+}
+
 
 @asynccontextmanager
 async def living(_kept: dict[str, Any], ground: Ground, _folder: Path) -> AsyncIterator[None]:
@@ -162,14 +174,14 @@ def measure(indicator: Indicator) -> r4.Measure:
         description=described.vi,
         description_ext=_english(described),
         jurisdiction=[_COUNTRY],
-        usage=f"Views: {', '.join(indicator.views)}",
+        usage=f"Tính từ các khung nhìn (views): {', '.join(indicator.views)}",
         effectivePeriod=_effective(indicator),
         relatedArtifact=[r4.RelatedArtifact(type="justification", display=indicator.basis.vi, display_ext=_english(indicator.basis))],
         scoring=_concept(f"{_TERMINOLOGY}measure-scoring", shape.scoring),
         improvementNotation=improvement(indicator),
         guidance=_HIDDEN.vi if indicator.suppressed else None,
         guidance_ext=_english(_HIDDEN) if indicator.suppressed else None,
-        group=[_group(indicator, shape)],
+        group=[_group(shape)],
     )  # fmt: skip
 
 
@@ -186,9 +198,7 @@ def improvement(indicator: Indicator) -> r4.CodeableConcept | None:
 
 def stratifier(code: str) -> r4.CodeableConcept:
     """What a table is cut by."""
-    words = STRATIFIERS[code]
-    coding = r4.Coding(system=STRATIFIER, code=code, display=words.vi, display_ext=_english(words))
-    return r4.CodeableConcept(coding=[coding], text=words.vi)
+    return r4.CodeableConcept(coding=[r4.Coding(system=STRATIFIER, code=code)], text=STRATIFIERS[code].vi)
 
 
 def population(code: str) -> r4.CodeableConcept:
@@ -217,20 +227,20 @@ def _effective(indicator: Indicator) -> r4.Period:
     return r4.Period(start=indicator.valid_from.isoformat(), end=end)
 
 
-def _group(indicator: Indicator, shape: Shape) -> r4.MeasureGroup:
+def _group(shape: Shape) -> r4.MeasureGroup:
     counted = [
-        r4.MeasureGroupPopulation(code=population(code), criteria=_criteria(column, _words(indicator, code)))
+        r4.MeasureGroupPopulation(code=population(code), criteria=_criteria(column, _COLUMNS[column]))
         for code, column in shape.counted.items()
     ]
-    cut = [r4.MeasureGroupStratifier(code=stratifier(code)) for code in shape.stratifiers]
+    cut = [_stratifier(code) for code in shape.stratifiers]
     if shape.components:
         cut.append(r4.MeasureGroupStratifier(component=[_component(code) for code in shape.components]))
     return r4.MeasureGroup(population=counted, stratifier=cut)
 
 
-def _words(indicator: Indicator, population_code: str) -> Words:
-    against = population_code in ("denominator", "measure-population")
-    return indicator.denominator if against and indicator.denominator else indicator.numerator
+def _stratifier(code: str) -> r4.MeasureGroupStratifier:
+    words = STRATIFIERS[code]
+    return r4.MeasureGroupStratifier(code=stratifier(code), description=words.vi, description_ext=_english(words))
 
 
 def _component(code: str) -> r4.MeasureGroupStratifierComponent:
