@@ -226,6 +226,63 @@ def test_what_is_asked_stays_whatever_move_it_is_slipped_into(name, move, side):
     assert breach.place.startswith(f"Task.{name}")
 
 
+def _more_shared(task: dict[str, Any]) -> None:
+    task["extension"].append({"url": SHARED_TYPE, "valueCode": "Condition"})
+
+
+def _longer(task: dict[str, Any]) -> None:
+    task["extension"][0] = {"url": EXT_DAYS, "valuePositiveInt": 90}
+
+
+def _another_hub(task: dict[str, Any]) -> None:
+    task["extension"].append(asked_hub(ref("Organization", "other"), AT, 1))
+
+
+def _earlier_hub_gone(task: dict[str, Any]) -> None:
+    task["extension"] = [e for e in task["extension"] if e["url"] != EXT_ASKED]
+
+
+def _meeting_gone(task: dict[str, Any]) -> None:
+    task["output"] = [o for o in task["output"] if "valueReference" not in o]
+
+
+@pytest.mark.parametrize("slip", [_more_shared, _longer, _another_hub, _earlier_hub_gone, _meeting_gone])
+@pytest.mark.parametrize(
+    ("move", "side"), [("", "asker"), ("", "hub"), ("begin", "hub"), ("decline", "hub"), ("cancel", "asker")]
+)
+def test_what_was_noted_on_a_request_stays_noted(slip, move, side):
+    before = request_("accepted", "accepted", ME)
+    before.task["output"] = [output("meeting", valueReference=ref("Encounter", "e"))]
+    targets = {
+        "begin": ("in-progress", "meeting"),
+        "decline": ("requested", "asked"),
+        "cancel": ("cancelled", "withdrawn"),
+    }
+    status, business = targets.get(move, ("accepted", "accepted"))
+    after = made(before, move, Moved(status=status, business=business))
+    assert moved.judge(before, after, facts(side)) is None
+    slip(after.task)
+    assert moved.judge(before, after, facts(side)) is not None
+
+
+@pytest.mark.parametrize(("move", "side", "away", "fits"), [
+    ("reply", "asker", 0, True), ("reply", "asker", 600, False), ("reply", "asker", -600, False), ("", "asker", 0, False),
+    ("", "hub", 0, False), ("begin", "hub", 0, False), ("decline", "hub", 0, True), ("decline", "hub", -600, False),
+])  # fmt: skip
+def test_since_when_a_hub_is_asked_moves_with_a_move_and_to_the_present(move, side, away, fits):
+    before = request_("on-hold" if move == "reply" else "accepted", "accepted", ME)
+    targets = {
+        "begin": ("in-progress", "meeting"),
+        "decline": ("requested", "asked"),
+        "reply": ("accepted", "answered"),
+    }
+    status, business = targets.get(move, ("accepted", "accepted"))
+    after = made(before, move, Moved(status=status, business=business))
+    assert moved.judge(before, after, facts(side)) is None
+    after.task["restriction"]["period"]["start"] = (AT + timedelta(seconds=away)).isoformat()
+    assert (moved.judge(before, after, facts(side)) is None) is fits
+
+
 @pytest.mark.parametrize("name", ["subject", "requester", "performerType", "extension", "performer", "status", "note"])
 def test_what_the_request_says_stays(name):
     before = request_("accepted", "accepted", ME)
@@ -293,6 +350,25 @@ def test_a_request_is_handed_over_within_the_pool_only():
     after = made(before, "hand-over", Moved(status="accepted", business="handed-over"))
     assert moved.judge(before, after, facts()) is None
     assert moved.judge(before, after, facts(colleague=False)) is not None
+
+
+@pytest.mark.parametrize(("side", "move", "status", "business"), [
+    ("asker", "countersign", "completed", "signed-by-hub"), ("hub", "hand-over", "accepted", "accepted"),
+])  # fmt: skip
+@pytest.mark.parametrize("left", [True, False])
+def test_a_move_that_changes_the_finer_state_alone_says_so(side, move, status, business, left):
+    before = request_(status, business, ME)
+    rule = MOVES[move]
+    after = made(before, move, Moved(status=rule.to, business=rule.business))
+    after.task["output"] = (
+        [output("document", valueReference=ref("DocumentReference", "d"))] if move == "countersign" else []
+    )
+    assert moved.judge(before, after, facts(side)) is None
+    if left:
+        del after.task["businessStatus"]
+    else:
+        after.task["businessStatus"] = before.task["businessStatus"]
+    assert moved.judge(before, after, facts(side)) is not None
 
 
 def test_who_holds_no_permission_makes_no_move():
@@ -364,6 +440,14 @@ def test_the_hubs_time_is_counted_from_now(start):
     it = new()
     it.task["restriction"] = {"period": {"start": start}} if start else {}
     assert asked.judge(it, facts("asker")) is not None
+
+
+def test_a_request_does_not_say_yet_when_access_ends():
+    it = new()
+    it.task["restriction"]["period"]["end"] = "2099-01-01T00:00:00Z"
+    breach = asked.judge(it, facts("asker"))
+    assert breach is not None
+    assert breach.place == "Task.restriction.period.end"
 
 
 @pytest.mark.parametrize("note", [{}, {"extension": []}, {"extension": [{"url": "hub", "valueString": "x"}]}])
@@ -471,3 +555,66 @@ def test_what_is_signed_is_added_to_by_its_two_sides(side, status, fits):
         id="more", relatesTo=[{"code": "appends", "targetReference": ref("Composition", "minutes")}], **SIGNED
     )
     assert (minuted.judge({}, addition, request_(status, accepted_by=COLLEAGUE), {}, facts(side)) is None) is fits
+
+
+# --- whatever is written, the law answers ---------------------------------------------------------------------------
+
+#: parts that every resource of its type has, or it is refused before
+_REQUIRED = {"resourceType", "id", "status", "intent", "url", "type"}
+ODD: list[Any] = [
+    None,
+    {},
+    {"reference": "x"},
+    {"reference": "Organization/x"},
+    {"display": "x"},
+    {"text": "x"},
+    {"coding": [{"code": "x"}]},
+]
+
+
+def spoil(document: Any, data: st.DataObject) -> None:
+    """Take something out of a document, or put something odd in its place."""
+    inner: Any = document
+    while True:
+        keys = [k for k in (inner if isinstance(inner, dict) else range(len(inner))) if k not in _REQUIRED]
+        if not keys:
+            return
+        key = data.draw(st.sampled_from(keys))
+        if isinstance(inner[key], dict | list) and inner[key] and data.draw(st.booleans()):
+            inner = inner[key]
+            continue
+        odd = data.draw(st.sampled_from(ODD))
+        if odd is None or not isinstance(inner[key], dict):
+            del inner[key]
+        else:
+            inner[key] = deepcopy(odd)
+        return
+
+
+@given(st.data(), st.sampled_from(["accept", "begin", "decline", "again", "conclude", "cancel", "countersign"]))
+def test_the_law_answers_whatever_is_left_out(data, move):
+    rule = MOVES[move]
+    before = request_(min(rule.start), "asked", ME if rule.mine else "")
+    after = made(before, move, Moved(status=rule.to or "requested", business=rule.business or "asked"))
+    for document in (after.task, after.request):
+        spoil(document, data)
+    moved.judge(before, after, facts(min(rule.sides)))
+
+
+@given(st.data())
+def test_the_law_answers_whatever_is_asked(data):
+    it = deepcopy(new())
+    for document in (it.task, it.request):
+        spoil(document, data)
+    asked.judge(it, facts("asker"))
+
+
+@given(st.data(), st.sampled_from([True, False]))
+def test_the_law_answers_whatever_is_reported_or_minuted(data, done):
+    task, document = loop("completed", output=deepcopy(REPORT)), paper(**deepcopy(SIGNED))
+    concluded = request_("completed", "signed-by-hub", ME).task
+    for one in (task, document, concluded):
+        spoil(one, data)
+    reported.judge(loop("ready"), task, facts("asker"))
+    reported.judge_new(task, concluded if done else {}, facts("hub"))
+    minuted.judge(paper(), document, request_("accepted", accepted_by=ME), concluded if done else {}, facts())

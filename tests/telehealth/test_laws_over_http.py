@@ -242,7 +242,7 @@ def test_what_a_colleague_accepted_is_theirs(story: Story) -> None:
             story.colleague.change(state(task, status, finer)),
             409,
             "Task.status",
-            CAST["chuyengia"].practitioner_role_id,
+            str(CAST["chuyengia"].practitioner_role_id),
         )
     written = conclusion(story)
     refused(story.colleague.transaction(*written), 403, "Composition")
