@@ -1,28 +1,21 @@
-"""The ladder from video down to writing: its decisions on series of measurements, and a real line that is made thin.
+"""The ladder from video down to writing: its decisions on series of measurements, by the code itself in Node.
 
-The first run ladder.ts itself in Node; the last limits a virtual cable with the kernel's token bucket, which delays what is
-too much and drops the rest.
+A real line that is made thin is in test_cut.py.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import runpy
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.calls.far_away import SLOW, opened, thin, whole
-from tests.calls.small_house import Worker, on
-from tests.calls.test_browser import sees
 
 ROOT = Path(__file__).parents[2]
-LADDER = ROOT / "src/yersin/telehealth/browser/calling/ladder.ts"
+CALLING = ROOT / "src/yersin/telehealth/browser/calling"
 _CLIMB = """
 const { start, step } = await import(process.argv[2]);
 let now = start();
@@ -30,31 +23,38 @@ const seen = [];
 for (const sample of JSON.parse(process.argv[3])) { now = step(now, sample); seen.push([now.rung, now.why]); }
 console.log(JSON.stringify(seen));
 """
+_LISTEN = """
+const { Told } = await import(process.argv[2]);
+const told = new Told();
+console.log(JSON.stringify(JSON.parse(process.argv[3]).map((report) => told.isNew(...report))));
+"""
+Ask = Callable[[str, str, Any], Any]
 Climb = Callable[[list[dict[str, Any]]], list[tuple[str, str]]]
 GOOD = {"connected": True, "loss": 0.0, "rtt": 40, "kbps": 1500}
 
 
 @pytest.fixture(scope="module")
-def climb(tmp_path_factory: pytest.TempPathFactory) -> Climb:
-    """Send a series of samples, one each two seconds, up and down the ladder."""
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """Run a program on a part of the call's own code, with values it reads, and return what it answers."""
     folder = tmp_path_factory.mktemp("ladder")
     tool = runpy.run_path(str(ROOT / "tools/bundle.py"))["Tool"]()
-    plain, script = folder / "ladder.mjs", folder / "climb.mjs"
-    tool.run(
-        tool.node,
-        str(ROOT / "node_modules/esbuild/bin/esbuild"),
-        str(LADDER),
-        f"--outfile={plain}",
-        "--log-level=error",
-    )
-    script.write_text(_CLIMB)
+    esbuild = str(ROOT / "node_modules/esbuild/bin/esbuild")
 
-    def run(samples: list[dict[str, Any]]) -> list[tuple[str, str]]:
-        words = [tool.node, str(script), plain.as_uri(), json.dumps(samples)]
-        said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-        return [tuple(pair) for pair in json.loads(said)]
+    def run(part: str, program: str, values: Any) -> Any:
+        plain, script = folder / f"{part}.mjs", folder / "program.mjs"
+        if not plain.exists():
+            tool.run(tool.node, esbuild, str(CALLING / f"{part}.ts"), f"--outfile={plain}", "--log-level=error")
+        script.write_text(program)
+        words = [tool.node, str(script), plain.as_uri(), json.dumps(values)]
+        return json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def climb(ask: Ask) -> Climb:
+    """Send a series of samples, one each two seconds, up and down the ladder."""
+    return lambda samples: [tuple(pair) for pair in ask("ladder", _CLIMB, samples)]
 
 
 def test_a_good_line_stays_at_video(climb: Climb) -> None:
@@ -101,31 +101,6 @@ def test_the_way_up_takes_twelve_seconds_and_twice_that_when_it_was_hasty(climb:
     assert _wait(climb([slow, slow, *[GOOD] * 6, slow, slow, *[GOOD] * 20]), 10) == 12
 
 
-def _rungs(url: str) -> list[str]:
-    rows = on(url, "SELECT detail->>'rung' AS rung FROM call_event WHERE kind = 'rung' ORDER BY id")
-    return [row["rung"] for row in rows]
-
-
-def _says(page: Page, words: str, patience: float = SLOW) -> None:
-    expect(page.locator("[data-quality-words]")).to_have_text(re.compile(words), timeout=patience)
-
-
-@pytest.mark.timeout(600)
-def test_on_a_line_that_is_made_thin_the_call_gives_up_pictures_before_sound_and_takes_them_back(
-    both: tuple[Worker, Browser, Browser], call: UUID, calls_url: str
-) -> None:
-    worker, here, there = both
-    doctor, station = opened(here, worker, call, "doctor"), opened(there, worker, call, "worker")
-    doctor.click(".bell button", timeout=SLOW)
-    sees(doctor)
-    sees(station)
-    if not thin("130kbit"):
-        pytest.skip("this kernel limits no line")
-    _says(station, "Hình nhỏ|Chỉ tiếng|Từng ảnh")
-    thin("40kbit")
-    _says(station, "Chỉ tiếng|Từng ảnh")
-    expect(doctor.locator(".tile-note")).to_have_text(re.compile("Chỉ tiếng|một ảnh"), timeout=SLOW)
-    whole()
-    _says(station, "Hình nhỏ|Đường truyền", 3 * SLOW)  # a busy machine goes on losing sound for a while
-    sees(doctor)
-    assert {"low", "audio"} <= set(_rungs(calls_url))
+def test_the_last_word_of_a_stream_that_rests_is_soon_forgotten(ask: Ask) -> None:
+    said = [["video", 1, 0], ["video", 1, 9_000], ["video", 1, 10_001], ["sound", 1, 10_001], ["video", 2, 12_000]]
+    assert ask("told", _LISTEN, said) == [True, True, False, True, True]

@@ -4,6 +4,7 @@
 // Source: https://www.w3.org/TR/webrtc/#perfect-negotiation-example
 import type { Kind } from "./devices";
 import { at, lower, type Rung, type Sample } from "./ladder";
+import { Told } from "./told";
 import type { SignalBody } from "./wire";
 
 /** What pages tell each other directly. `want` is the most this page wants to receive. */
@@ -22,7 +23,9 @@ export interface Measured extends Sample {
 }
 /** The parts of getStats that are read here, of several kinds of reports. */
 interface Report {
+  id: string;
   type: string;
+  timestamp: number;
   nominated?: boolean;
   state?: string;
   fractionLost?: number;
@@ -66,6 +69,7 @@ export class Peer extends EventTarget {
   private rung: Rung = "video";
   private setting: Promise<void> = Promise.resolve();
   private sums: Sums = { lost: 0, received: 0, bytes: 0, at: performance.now() };
+  private readonly words = new Told();
   private healing = 0;
   private tries = 0;
   private offered = 0;
@@ -284,6 +288,7 @@ export class Peer extends EventTarget {
   private read(report: Report, made: Measured, sums: Sums): void {
     const { type } = report;
     if (type === "remote-inbound-rtp") {
+      if (!this.words.isNew(report.id, report.timestamp, sums.at)) return;
       made.loss = Math.max(made.loss ?? 0, report.fractionLost ?? 0);
       made.rtt = Math.max(made.rtt ?? 0, (report.roundTripTime ?? 0) * 1000);
     } else if (type === "candidate-pair" && report.nominated && report.state === "succeeded") {

@@ -85,7 +85,7 @@ export class Wire {
 
   constructor(private readonly url: string) {
     addEventListener("online", () => this.again());
-    addEventListener("offline", () => this.socket?.close());
+    addEventListener("offline", () => this.dead());
     setInterval(() => this.pulse(), 4000);
   }
 
@@ -183,6 +183,14 @@ export class Wire {
     this.timer = window.setTimeout(() => this.open(), pause);
   }
 
+  /** A line that lies dead without saying so, as cables and mobile networks do; closing it asks the other side for a minute. */
+  private dead(): void {
+    const { socket } = this;
+    if (!socket) return;
+    this.lost(1006);
+    socket.close();
+  }
+
   private again(): void {
     if (this.stopped || this.up || this.tries === 0) return;
     this.open();
@@ -191,10 +199,7 @@ export class Wire {
   private pulse(): void {
     if (!this.up) return;
     if (performance.now() - this.last > SILENCE) {
-      // A line that lies dead without saying so: cables and mobile networks do that.
-      const dead = this.socket;
-      this.lost(1006);
-      dead?.close();
+      this.dead();
       return;
     }
     this.pinged = performance.now();
