@@ -50,11 +50,11 @@ fix: .venv/.development  ## Repair what ruff can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: .venv/.development setup  ## Everything that passes or fails the build, about 20 minutes
+test: .venv/.development setup  ## Everything that passes or fails the build, about 17 minutes
 	@tools/test_programs.sh
 	$(MAKE) --no-print-directory check
 	$(BIN)/python tools/bundle.py --check
-	$(BIN)/pytest --numprocesses=$(SIDE_BY_SIDE) --dist=loadgroup
+	$(BIN)/pytest --numprocesses=$(SIDE_BY_SIDE) --dist=loadfile --no-loadscope-reorder
 
 test-all: .venv/.development setup  ## The long forms too: a thousand kills, long fuzzing
 	@tools/test_programs.sh

@@ -19,7 +19,8 @@ from uuid import uuid4
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.calls.small_house import FLAGS, Worker, on
+from tests.browsers import FLAGS
+from tests.calls.small_house import Worker, on
 
 from yersin.calls import DDL
 from yersin.db import connect, embedded

@@ -15,9 +15,13 @@ Async code runs on one event loop, by `run(...)`; so plain test functions use wh
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -36,17 +40,86 @@ from yersin.settings import Settings
 
 T = TypeVar("T")
 
+# servers and commands are started in their hundreds: what one of them has compiled serves the next
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # the same examples every time, so that a red run can be repeated; the long form looks further
 hypothesis_settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 hypothesis_settings.load_profile("default" if os.environ.get("YERSIN_LONG_TESTS") else "fixed")
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
 
+#: what takes longest begins first, so that no process works on alone in the end
+LONGEST_FIRST = [
+    "calls/test_browser.py",
+    "telehealth/test_call_page.py",
+    "calls/test_cut.py",
+    "app/test_serving.py",
+    "telehealth/test_accessible.py",
+    "telehealth/test_journey.py",
+    "app/test_canary.py",
+    "store/test_killed.py",
+    "app/test_bad_days.py",
+    "calls/test_controls.py",
+    "app/test_command.py",
+    "calls/test_line.py",
+    "records/test_journey.py",
+    "journeys/test_main_job.py",
+    "journeys/test_accessible.py",
+    "documents/test_verify_page.py",
+]
+_ended_with_the_run = pytest.StashKey[ExitStack]()
+_kept = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files run side by side, each on its own; those of the calls after each other, for they share a network space."""
-    for item in items:
-        group = "calls" if item.path.parent.name == "calls" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    here = Path(__file__).parent
+    rank = {here / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Several processes share one PostgreSQL, which the process that began them keeps running."""
+    config = session.config
+    if config.getoption("numprocesses", 0) and not config.getoption("collectonly"):
+        stack = config.stash[_ended_with_the_run] = ExitStack()
+        named = os.environ.get("YERSIN_TEST_KEEP")
+        kept = Path(named or stack.enter_context(tempfile.TemporaryDirectory(prefix="yersin-tests-")))
+        stack.enter_context(_server_in(kept))
+        config.stash[_kept] = kept
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each process where the server is."""
+    node.workerinput["kept"] = str(node.config.stash[_kept])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _ended_with_the_run in config.stash:
+        config.stash[_ended_with_the_run].close()
+
+
+@contextmanager
+def _server_in(kept: Path) -> Iterator[str]:
+    chosen = os.environ.get("YERSIN_PG_BIN")
+    server = embedded.start(Settings(data_dir=kept, pg_bin=Path(chosen) if chosen else None))
+    try:
+        do_not_wait_for_the_disk(kept / "postgres/data")
+        yield server.url
+    finally:
+        embedded.stop(server)
+
+
+def once(kept: Path, name: str, make: Callable[[], str]) -> str:
+    """What is made once for all processes, by the one that comes first; the others wait for it."""
+    with (kept / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        mark = kept / name
+        if not mark.exists():
+            mark.write_text(make())
+        return mark.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -66,27 +139,26 @@ def run() -> Iterator[Run[Any]]:
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workerinput(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What this process was told by the one that began it; nothing when it runs alone."""
+    told: dict[str, str] = getattr(request.config, "workerinput", {})
+    return told
+
+
+@pytest.fixture(scope="session")
+def kept(workerinput: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of server and keys. YERSIN_TEST_KEEP names one that outlives the run, with the country in it: one run at a time."""
-    named = os.environ.get("YERSIN_TEST_KEEP")
-    return Path(named) / os.environ.get("PYTEST_XDIST_WORKER", "") if named else tmp_path_factory.mktemp("kept")
+    named = workerinput.get("kept") or os.environ.get("YERSIN_TEST_KEEP")
+    return Path(named) if named else tmp_path_factory.mktemp("kept")
 
 
 @pytest.fixture(scope="session")
-def server_url(kept: Path) -> Iterator[str]:
+def server_url(kept: Path, workerinput: dict[str, str]) -> Iterator[str]:
     """Address of a server for the whole run; YERSIN_PG_BIN chooses its programs."""
-    chosen = os.environ.get("YERSIN_PG_BIN")
-    settings = Settings(data_dir=kept, pg_bin=Path(chosen) if chosen else None)
-    server = embedded.start(settings)
-    do_not_wait_for_the_disk(kept / "postgres/data")
-    yield server.url
-    embedded.stop(server)
-
-
-@pytest.fixture(scope="session")
-def keys_dir(kept: Path) -> Path:
-    """Data folder whose master key opens every database of the run."""
-    return kept / "keys_of_tests"
+    with ExitStack() as stack:
+        url = embedded.address(Settings(data_dir=kept)) if workerinput else stack.enter_context(_server_in(kept))
+        assert url is not None
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -103,17 +175,39 @@ def make_database(server_url: str) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def template(run: Run[Any], make_database: Callable[..., str], keys_dir: Path) -> str:
-    """Name of a database that is migrated and has its keys, for others to be copied from."""
-    url = make_database()
+def master_key(kept: Path) -> Path:
+    """Data folder whose master key opens every database of the run."""
+    return kept / "keys_of_tests"
 
-    async def fill() -> None:
+
+@pytest.fixture(scope="session")
+def template(
+    run: Run[Any], make_database: Callable[..., str], kept: Path, master_key: Path, workerinput: dict[str, str]
+) -> str:
+    """Name of a database that is migrated and has its keys, for others to be copied from."""
+
+    async def fill(url: str) -> None:
         await prepared(url)
-        async with opened(Settings(data_dir=keys_dir), url):
+        async with opened(Settings(data_dir=master_key), url):
             """Opening makes the keys."""
 
-    run(fill())
-    return name_of(url)
+    def make() -> str:
+        url = make_database()
+        run(fill(url))
+        return name_of(url)
+
+    return once(kept, f"template-{workerinput.get('testrunuid') or uuid4().hex}", make)
+
+
+@pytest.fixture(scope="session")
+def keys_dir(kept: Path, template: str, master_key: Path, workerinput: dict[str, str]) -> Path:
+    """Data folder of this process, with the same master key."""
+    del template  # with it came the key
+    if not workerinput:
+        return master_key
+    own = kept / f"keys_of_{workerinput['workerid']}"
+    shutil.copytree(master_key, own, dirs_exist_ok=True)
+    return own
 
 
 def name_of(url: str) -> str:
@@ -189,22 +283,21 @@ def served(serve: Callable[..., Served], database_url: str) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def country(run: Run[Any], kept: Path, make_database: Callable[..., str], template: str, keys_dir: Path) -> str:
+def country(run: Run[Any], kept: Path, make_database: Callable[..., str], template: str, master_key: Path) -> str:
     """Name of a database that holds the small invented country and its accounts, for others to be copied from."""
-    mark = kept / "country"
-    if mark.exists():
-        return mark.read_text()
-    url = make_database(template)
 
-    async def fill() -> None:
-        async with opened(Settings(data_dir=keys_dir), url) as ground:
+    async def fill(url: str) -> None:
+        async with opened(Settings(data_dir=master_key), url) as ground:
             await demonstration.load(ground, demonstration.SIZE)
             await demonstration.make_accounts(ground)
             await ground.database.execute("VACUUM ANALYZE")
 
-    run(fill())
-    mark.write_text(name_of(url))
-    return name_of(url)
+    def make() -> str:
+        url = make_database(template)
+        run(fill(url))
+        return name_of(url)
+
+    return once(kept, "country", make)
 
 
 @pytest.fixture(scope="session")

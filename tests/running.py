@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,18 @@ def on(url: str, *statements: str) -> None:
         finally:
             await database.close()
 
-    asyncio.run(work())
+    # a thread of its own, as the driver of a browser keeps a running loop in this one
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(lambda: asyncio.run(work())).result()
 
 
 def do_not_wait_for_the_disk(data: Path) -> None:
-    """Let a server of tests leave flushing to the system: killed processes lose nothing by it, only a power cut would."""
+    """Let a server of tests leave flushing to the system: killed processes lose nothing by it, only a power cut would.
+
+    Nor does it sweep by itself through the many databases that live for a minute.
+    """
     with (data / "postgresql.auto.conf").open("a") as settings:
-        settings.write("\nfsync = off\nfull_page_writes = off\n")
+        settings.write("\nfsync = off\nfull_page_writes = off\nautovacuum = off\n")
     os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGHUP)
 
 

@@ -99,10 +99,18 @@ async def _staffed(url: str, keys: Path) -> None:
             await accounts.create(connection, LOGIN, PASSWORD, "Người Trực", {"practitioner_id": "truc"})
 
 
-@pytest.fixture
-def station(run: Any, tmp_path: Path) -> Iterator[Station]:
-    with station_in(run, tmp_path / "own", tmp_path) as made:
+@pytest.fixture(scope="module")
+def own_station(run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    folder = tmp_path_factory.mktemp("station")
+    with station_in(run, folder / "own", folder) as made:
         yield made
+
+
+@pytest.fixture
+def station(own_station: Station) -> Station:
+    """The station, in order again after whatever the test before did to it."""
+    own_station.until_ready()
+    return own_station
 
 
 def registration(browser: httpx.Client) -> dict[str, str]:

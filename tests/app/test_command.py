@@ -46,10 +46,10 @@ def ran(environment: Mapping[str, str], *words: str, **options: Any) -> subproce
 
 
 @pytest.fixture
-def yersin(fresh_url: str, keys_dir: Path) -> Run:
-    """Run commands on a migrated database of this test."""
+def yersin(database_url: str, keys_dir: Path) -> Run:
+    """Run commands on a migrated database."""
     return lambda *words, **more: ran(
-        {"YERSIN_DATABASE_URL": fresh_url, "YERSIN_DATA_DIR": str(keys_dir), **more}, *words
+        {"YERSIN_DATABASE_URL": database_url, "YERSIN_DATA_DIR": str(keys_dir), **more}, *words
     )
 
 
@@ -134,11 +134,11 @@ def test_what_is_wrong_with_the_database_is_told_in_vietnamese_too(tmp_path: Pat
     )
 
 
-def test_a_data_folder_that_cannot_be_used_is_told_with_the_cure(fresh_url: str, tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_used_is_told_with_the_cure(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "data", Path("/proc/no-such-folder")):
         told(ran({"YERSIN_DATA_DIR": str(folder)}, "migrate"), "YERSIN_DATA_DIR")
-    beside = {"YERSIN_DATA_DIR": str(folder), "YERSIN_DATABASE_URL": fresh_url}
+    beside = {"YERSIN_DATA_DIR": str(folder), "YERSIN_DATABASE_URL": database_url}
     told(ran(beside, "token", "--scope", "system/*.rs"), "YERSIN_DATA_DIR")
 
 

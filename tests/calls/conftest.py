@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -13,23 +12,18 @@ from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests import browsers
 from tests.calls.far_away import HERE, SPACE, ip, lay
-from tests.calls.small_house import FLAGS, Worker, on
+from tests.calls.small_house import Worker, on
+from tests.running import on as execute
 
 from yersin.calls import DDL
-from yersin.db import connect
 
 
 @pytest.fixture
 def calls_url(empty_url: str) -> str:
     """Address of a database with the calls' tables and nothing in them."""
-
-    async def work() -> None:
-        database = await connect(empty_url, max_size=1)
-        await database.execute(DDL)
-        await database.close()
-
-    asyncio.run(work())
+    execute(empty_url, DDL)
     return empty_url
 
 
@@ -60,14 +54,10 @@ def worker(start: Callable[..., Worker]) -> Worker:
     return start()
 
 
-@pytest.fixture
-def chromium(calls_url: str) -> Iterator[Browser]:
-    """A browser for one test: its driver keeps an event loop running, which other fixtures must not meet."""
-    del calls_url  # made before and dropped after the driver's loop
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browsers.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -115,12 +105,12 @@ def both(cable: None, tmp_path: Path, start: Callable[..., Worker]) -> Iterator[
     del cable
     worker = start(host=HERE)
     far = tmp_path / "far-chromium"
-    far.write_text(f'#!/bin/sh\nexec ip netns exec {SPACE} /usr/bin/chromium "$@"\n')
+    far.write_text(f'#!/bin/sh\nexec ip netns exec {SPACE} {browsers.CHROMIUM} "$@"\n')
     far.chmod(0o755)
-    flags = [*FLAGS, f"--unsafely-treat-insecure-origin-as-secure={worker.base}"]
+    trusted = f"--unsafely-treat-insecure-origin-as-secure={worker.base}"
     with sync_playwright() as playwright:
-        here = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        there = playwright.chromium.launch(executable_path=far, args=flags)
+        here = browsers.launched(playwright, trusted)
+        there = browsers.launched(playwright, trusted, program=far)
         yield worker, here, there
         here.close()
         there.close()

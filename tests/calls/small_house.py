@@ -59,23 +59,6 @@ _PANEL = Markup("""<div class="stack"><h2>Bệnh án</h2><p class="muted">Huyế
 <form class="stack tight"><label for="finding">Kết luận</label><textarea id="finding" rows="6"></textarea></form></div>""")
 
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream=fps=10,device-count=3",
-    "--auto-select-desktop-capture-source=Entire screen",
-    # without another network the loopback addresses are the only candidates there are
-    "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-]
-
-
 def on(url: str, sql: str, *values: Any) -> list[Any]:
     """Run one statement and return its rows."""
 

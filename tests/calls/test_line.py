@@ -366,7 +366,7 @@ def test_a_line_said_while_the_database_goes_away_is_kept_once(
     doctor.room(inside)
     on(
         calls_url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name LIKE 'yersin%'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
     )
     with contextlib.suppress(ConnectionClosed, TimeoutError):
         doctor.say("say", key="said-in-bad-times", text="Còn đó")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import sync_playwright
 from pyhanko.pdf_utils.generic import NumberObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from tests import browsers
 from tests.documents.test_checking import encrypted
 from tests.running import form_token
 from tests.telehealth.browserless import signed_in
@@ -29,7 +29,6 @@ from yersin.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = Path("/usr/bin/chromium")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SON = next(member.patient_id for member in CAST.values() if member.patient_id)
 ADDED = "Đã có kết quả <b>troponin</b> lần hai."
@@ -281,12 +280,8 @@ def test_the_patient_reads_the_addition_and_strangers_do_not(case, house):
 @pytest.fixture
 def chromium():
     """A browser for one test: while it lives, no other event loop can run."""
-    if not CHROMIUM.exists():
-        pytest.skip("/usr/bin/chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+    with browsers.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(("width", "language"), [(1366, "vi"), (390, "en")])

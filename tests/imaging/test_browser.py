@@ -16,17 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
+from tests import browsers
 from tests.imaging.makers import grey_dicom, pdf, picture
 
 from yersin.blobs.uploads import DDL
 from yersin.db import connect
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30_000  # a worker of the workshop starts within it on a busy machine too
 
@@ -81,12 +77,9 @@ def small(uploads_url: str, tmp_path: Path) -> Iterator[Small]:
 
 @pytest.fixture(scope="module")
 def browser(uploads_url: str) -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    del uploads_url
+    with browsers.chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
