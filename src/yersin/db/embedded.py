@@ -67,7 +67,7 @@ def start(settings: Settings) -> Server:
     server = _prepare(settings)
     try:
         while not _started(server):
-            time.sleep(PAUSE * 10)
+            time.sleep(1.0)
     except BaseException:
         stop(server)
         raise
