@@ -126,7 +126,7 @@ def test_a_transaction_that_fails_leaves_nothing(client: Client) -> None:
     bad = {
         "Bundle.entry[1].resource.gender": entry("POST", "Patient", patient(gender="neither")),
         "Bundle.entry[1].request.url": entry("POST", "Spaceship", patient()),
-        "Bundle.entry[1].request.method": entry("PATCH", "Patient/x", patient()),
+        "Bundle.entry[1].request.method": entry("OPTIONS", "Patient/x", patient()),
         "Bundle.entry[1].resource": entry("PUT", "Patient/x"),
         "Bundle.entry[1].resource.id": entry("PUT", "Patient/x", patient(id="y")),
         "Bundle.entry[1].request": {"resource": patient()},
@@ -184,12 +184,13 @@ def test_each_entry_of_a_batch_stands_alone(client: Client) -> None:
         entry("GET", f"Patient/{uuid4()}"),
         entry("GET", f"Patient?_id={made['id']}"),
         entry("PATCH", f"Patient/{made['id']}"),
+        entry("OPTIONS", f"Patient/{made['id']}"),
         entry("PUT", f"Patient/{made['id']}", made, ifMatch='W/"9"'),
         {"resource": patient()},
         entry("POST", "", patient()),
         entry("DELETE", f"Patient/{made['id']}"),
     )
-    assert statuses(answer) == ["400", "201", "200", "404", "200", "405", "412", "400", "400", "204"]
+    assert statuses(answer) == ["400", "201", "200", "404", "200", "415", "405", "412", "400", "400", "204"]
     refused = answer.json()["entry"][0]["response"]["outcome"]
     assert refused["issue"][0]["expression"] == ["Patient.gender"]
 
@@ -207,3 +208,33 @@ def test_what_is_no_bundle_of_work_is_refused(client: Client) -> None:
         assert answer.status_code == 400, body
         parse(answer.content, expect="OperationOutcome")
     assert send(client, "transaction").status_code == 200
+
+
+def test_addresses_of_entries_change_in_links_and_addresses_but_not_in_canonicals(client: Client) -> None:
+    urn, other = f"urn:uuid:{uuid4()}", f"urn:uuid:{uuid4()}"
+    plan = {
+        "resourceType": "PlanDefinition",
+        "status": "draft",
+        "url": urn,
+        "library": [urn],
+        "text": {
+            "status": "generated",
+            "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{urn}">{urn}</a><img src=\'{urn}\' alt="x"/></div>',
+        },
+        "extension": [{"url": "urn:e", "valueUri": urn}, {"url": "urn:e", "valueUri": other}],
+        "relatedArtifact": [{"type": "citation", "url": urn, "resource": urn, "display": urn}],
+        "contained": [{"resourceType": "Basic", "id": "b", "code": {"text": "x"}, "subject": {"reference": urn}}],
+    }
+    answer = send(
+        client, "transaction", entry("POST", "PlanDefinition", plan), entry("POST", "Patient", patient(), urn)
+    )
+    assert statuses(answer) == ["201", "201"]
+    made, person = (e["resource"] for e in answer.json()["entry"])
+    here = f"Patient/{person['id']}"
+    assert made["url"] == here
+    assert made["library"] == [urn]
+    assert made["relatedArtifact"] == [{"type": "citation", "url": here, "resource": urn, "display": urn}]
+    assert [e["valueUri"] for e in made["extension"]] == [here, other]
+    assert f'<a href="{here}">{urn}</a>' in made["text"]["div"]
+    assert f"src='{here}'" in made["text"]["div"]
+    assert made["contained"][0]["subject"]["reference"] == here

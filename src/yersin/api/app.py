@@ -108,14 +108,30 @@ async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
     return b"".join(parts)
 
 
-_INSTANCE: Mapping[str, Handler] = {"GET": read.read, "PUT": write.update, "DELETE": write.delete}
+_INSTANCE: Mapping[str, Handler] = {
+    "GET": read.read,
+    "PUT": write.update,
+    "PATCH": write.patch,
+    "DELETE": write.delete,
+}
 _OWN_INSTANCE: Mapping[str, Mapping[str, Handler]] = {
     "AuditEvent": {**_INSTANCE, "GET": read_audit},
     "Binary": {**_INSTANCE, "GET": binary.read},
 }
-_TYPE: Mapping[str, Handler] = {"GET": search.search, "POST": write.create}
-_OWN_TYPE: Mapping[str, Mapping[str, Handler]] = {"AuditEvent": {**_TYPE, "GET": search_audit}}
+_TYPE: Mapping[str, Handler] = {
+    "GET": search.search,
+    "POST": write.create,
+    "PUT": write.update_where,
+    "PATCH": write.patch,
+    "DELETE": write.delete_where,
+}
+_OWN_TYPE: Mapping[str, Mapping[str, Handler]] = {"AuditEvent": {"GET": search_audit, "POST": write.create}}
 _WHOLE: Mapping[str, Handler] = {"GET": search.further, "POST": transaction.process}
+
+
+async def perform(request: Request) -> Response:
+    """Do an entry of a batch."""
+    return await route(request.method, request.path, request.operations)(request)
 
 
 def route(method: str, path: Sequence[str], operations: Operations) -> Handler:

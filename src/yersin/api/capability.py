@@ -15,7 +15,7 @@ from .audit_events import READERS
 from .messages import Request, Response
 from .operations import Operations
 
-_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
+_INTERACTIONS = ("read", "vread", "update", "patch", "delete", "history-instance", "create", "search-type")
 _SEARCHED = frozenset({"string", "token", "reference", "date", "number", "quantity", "uri"})
 #: kept by the audit, which is searched in ways of its own
 _AUDITED = frozenset({"AuditEvent"})
@@ -50,6 +50,7 @@ def _statement(base: str, operations: Operations) -> bytes:
         "implementation": {"description": "Yersin FHIR R4 server", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["json"],
+        "patchFormat": ["application/json-patch+json"],
         "rest": [_stated(rest)],
     }
     return msgspec.json.encode(statement)
@@ -85,6 +86,9 @@ def _resource(name: str, operations: Operations) -> dict[str, object]:
         "searchRevInclude": _referring(name),
         "searchParam": _parameters(name, None),
         "operation": _operations(name, operations),
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "multiple",
     }
     return _stated(stored)
 

@@ -23,8 +23,8 @@ from yersin.store.identity import new_id
 
 from . import sources
 from .conditions import query_of
+from .references import has_more, readdress, rewritten
 from .sources import UNREADABLE, Piece, Unit
-from .transaction import rewritten
 
 DDL = """
 CREATE TABLE import_progress (
@@ -218,6 +218,8 @@ class Importer:
             text = f"The reference {left[2].decode()} matches no resource, or several. Import the one it means first."
             raise problem("not-found", text)
         resource = parse(raw)
+        if has_more(raw, self._places):
+            readdress(resource, self._places)
         resource.id = _id_of(piece, resource.id)
         return resource
 

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from yersin.fhir.problem import problem
+from yersin.fhir import encode, outcome
+from yersin.fhir.problem import Issue, problem
 from yersin.guard.access import Access
 from yersin.store.versions import Version
 
@@ -62,7 +63,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def minimal(self) -> bool:
         """Whether the client asked for no body in the answer to a write."""
-        return "return=minimal" in self.header("prefer")
+        return self.preferred == "minimal"
+
+    @property
+    def preferred(self) -> str:
+        """What the client prefers as the body of an answer to a write: minimal, representation, OperationOutcome or nothing."""
+        return _returned(self.header("prefer"))
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +80,16 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+@lru_cache(maxsize=64)
+def _returned(preference: str) -> str:
+    """Value of `return` in the header Prefer (RFC 7240)."""
+    for part in preference.replace(",", ";").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name.strip().lower() == "return":
+            return value.strip().strip('"')
+    return ""
 
 
 def version_headers(version: Version) -> list[tuple[bytes, bytes]]:
@@ -88,6 +104,11 @@ def version_headers(version: Version) -> list[tuple[bytes, bytes]]:
 def _http_date(second: datetime) -> bytes:
     """Moment as HTTP writes it; what is written now is answered within the same second a hundred times."""
     return format_datetime(second, usegmt=True).encode()
+
+
+def told(words: str) -> bytes:
+    """OperationOutcome of what went well."""
+    return encode(outcome([Issue(code="informational", severity="information", diagnostics=words)]))
 
 
 def location(base: str, version: Version) -> str:

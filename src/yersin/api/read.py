@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
 from yersin.fhir.problem import problem
 from yersin.store.versions import Version
 
@@ -30,9 +33,33 @@ def answer(request: Request, version: Version) -> Response:
     if version.deleted:
         raise problem("deleted", f"{version.type}/{version.id} was deleted; its history is still there.", status=410)
     headers = version_headers(version)
-    if request.header("if-none-match") == version.etag:
+    if _is_known(request, version):
         return Response(status=304, headers=headers)
     return Response(headers=headers, body=version.json())
+
+
+def _is_known(request: Request, version: Version) -> bool:
+    """Whether the client has this version already (RFC 9110, 13.1): by its tag, else by its moment."""
+    tags = request.header("if-none-match")
+    if tags:
+        return tags.strip() == "*" or version.etag in (_weak(tag) for tag in tags.split(","))
+    since = request.header("if-modified-since")
+    moment = _moment(since) if since else None
+    return moment is not None and version.upd.replace(microsecond=0) <= moment
+
+
+def _weak(tag: str) -> str:
+    tag = tag.strip()
+    return tag if tag.startswith("W/") else f"W/{tag}"
+
+
+def _moment(text: str) -> datetime | None:
+    """Moment of a header, or of an entry of a bundle, where it is a FHIR instant; None for what is neither (RFC 9110)."""
+    try:
+        found = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def history(request: Request) -> Response:

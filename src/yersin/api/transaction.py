@@ -1,14 +1,15 @@
 """Batch and transaction. Source: https://hl7.org/fhir/R4/http.html#transaction
 
-A transaction is one write: deletes, then creates, then updates; what it reads is read after. References to entries of
-the bundle (by `fullUrl`) become the ids these entries get.
+A transaction is one write: deletes, then creates, then updates and patches; what it reads is read after. First all its
+criteria are held and looked up, so that each entry knows which resource it means. Then references to entries of the
+bundle (by `fullUrl`) become the ids these entries get.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,18 +18,19 @@ from msgspec import structs
 
 from yersin.fhir import encode, outcome, parse, r4
 from yersin.fhir.problem import Issue, Problem, problem
+from yersin.guard import holding
 from yersin.guard.writing import Change, Create, Delete, Update, Writing, Written
 from yersin.store.identity import new_id
-from yersin.store.versions import instant
+from yersin.store.versions import Version, instant
 
+from . import conditions, patching
 from .bundles import bundle
-from .conditions import existing
-from .messages import Request, Response, location
+from .messages import Request, Response, location, told
+from .references import conditional, has_more, readdress, rewritten
 
 #: entries of one transaction, so that no write holds its locks for long
 ENTRY_LIMIT = 10_000
-#: a reference or an address in JSON; a quoted name inside a string would be escaped, so it cannot be taken for one
-REFERENCE = re.compile(rb'("(?:reference|url|uri|valueUri|valueUrl)"\s*:\s*")([^"\\]+)(")')
+_ORDER = ("DELETE", "POST", "PUT", "PATCH")
 
 
 class _Request(msgspec.Struct, rename="camel"):
@@ -37,6 +39,7 @@ class _Request(msgspec.Struct, rename="camel"):
     if_match: str = ""
     if_none_exist: str = ""
     if_none_match: str = ""
+    if_modified_since: str = ""
 
 
 class Entry(msgspec.Struct, rename="camel"):
@@ -74,7 +77,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An entry that changes something."""
+    """An entry that changes something. `criteria` are those of its address, or of its `ifNoneExist`."""
 
     place: int
     method: str
@@ -82,9 +85,29 @@ class Item:
     target: Target
     raw: bytes
     full_url: str
-    reserved: UUID | None = None
+    criteria: str = ""
+    reserved: UUID
     if_match: int | None = None
-    if_none_exist: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"Bundle.entry[{self.place}]"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the criteria of a transaction mean, by the place of the entry."""
+
+    #: conditional creates that find what they would make
+    found: dict[int, Version] = field(default_factory=dict)
+    #: conditional creates that find what an entry before them makes
+    same: dict[int, int] = field(default_factory=dict)
+    #: the resources each entry goes to
+    targets: dict[int, list[Target]] = field(default_factory=dict)
+    #: conditional updates that make something new
+    new: set[int] = field(default_factory=set)
+    #: addresses and conditional references, and the ids they become
+    ids: dict[str, bytes] = field(default_factory=dict)
 
 
 async def process(request: Request) -> Response:
@@ -123,9 +146,9 @@ def _method(place: int, entry: Entry) -> str:
 def _item(place: int, entry: Entry) -> Item:
     assert entry.request is not None  # noqa: S101 - for the type checker: _method has looked
     asked = entry.request
-    target = _target(place, asked)
+    target, criteria = _target(place, asked)
     raw = bytes(entry.resource)
-    if asked.method in ("POST", "PUT") and not raw:
+    if asked.method != "DELETE" and not raw:
         raise problem("required", "The entry has no resource.", expression=f"Bundle.entry[{place}].resource")
     tag = asked.if_match.removeprefix("W/").strip('"')
     return Item(
@@ -135,25 +158,27 @@ def _item(place: int, entry: Entry) -> Item:
         target=target,
         raw=raw,
         full_url=entry.full_url,
-        reserved=new_id() if asked.method == "POST" else None,
+        criteria=criteria or (asked.if_none_exist if asked.method == "POST" else ""),
+        reserved=new_id(),
         if_match=int(tag) if tag.isdecimal() else None,
-        if_none_exist=asked.if_none_exist,
     )
 
 
-def _target(place: int, asked: _Request) -> Target:
+def _target(place: int, asked: _Request) -> tuple[Target, str]:
     where = f"Bundle.entry[{place}].request"
-    if asked.method not in ("POST", "PUT", "DELETE"):
+    if asked.method not in _ORDER:
         raise problem(
             "not-supported", f"{asked.method} is not possible in a transaction.", expression=f"{where}.method"
         )
-    if "?" in asked.url:
-        text = f"{asked.url}: conditional update and delete are not supported yet; use ifNoneExist or an id."
-        raise problem("not-supported", text, expression=f"{where}.url")
-    type_name, _, logical_id = asked.url.strip("/").partition("/")
-    if type_name not in r4.TYPE_NUMBER or bool(logical_id) is (asked.method == "POST"):
+    address, asks, criteria = asked.url.partition("?")
+    type_name, _, logical_id = address.strip("/").partition("/")
+    named = bool(logical_id) or bool(asks)
+    if type_name not in r4.TYPE_NUMBER or named is (asked.method == "POST") or (logical_id and asks):
         raise problem("invalid", f"{asked.method} {asked.url} is no interaction.", expression=f"{where}.url")
-    return Target(type_name, logical_id)
+    if type_name == "AuditEvent" and (asked.method == "DELETE" or asks or logical_id.isdecimal()):
+        text = "The audit is read and searched; nobody changes it."
+        raise problem("not-supported", text, expression=f"{where}.url", status=405)
+    return Target(type_name, logical_id), criteria
 
 
 def _refuse_twice(items: Sequence[Item]) -> None:
@@ -162,54 +187,112 @@ def _refuse_twice(items: Sequence[Item]) -> None:
     urls: set[str] = set()
     for item in items:
         if item.target in seen or (item.full_url in urls and item.full_url):
-            text = f"{item.full_url or item.url} stands in the bundle twice; each resource may stand in it once."
-            raise problem("duplicate", text, expression=f"Bundle.entry[{item.place}]")
+            raise _twice(item)
         if item.target.id:
             seen.add(item.target)
         urls.add(item.full_url)
 
 
+def _twice(item: Item) -> Problem:
+    text = f"{item.full_url or item.url} stands in the bundle twice; each resource may stand in it once."
+    return problem("duplicate", text, expression=item.where)
+
+
 async def _write(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
-    found = await _found(writing, [i for i in items if i.if_none_exist])
-    ids = {
-        name: _settled(i, found.get(i.place))
-        for i in items
-        if i.full_url and i.method != "DELETE"
-        for name in _names(i)
-    }
-    ids |= await _matched(writing, items)
-    todo = sorted((i for i in items if i.place not in found), key=lambda i: ("DELETE", "POST", "PUT").index(i.method))
+    plan = await _planned(writing, items)
+    todo = [i for i in items if i.place not in plan.found and i.place not in plan.same]
+    todo.sort(key=lambda i: _ORDER.index(i.method))
+    changes = [change for i in todo for change in await _changes(writing, i, plan)]
     written = {
-        (w.version.type, w.version.id): w for w in await writing.write([_change(i, ids) for i in todo])
+        (w.version.type, w.version.id): w for w in await writing.write(changes)
     }  # what was deleted already is not written, and so not here
-    places = {i.place: written.get((i.target.type, i.target.id or str(i.reserved))) for i in todo}
-    return {**found, **{place: one for place, one in places.items() if one is not None}}
+    done = {
+        i.place: one
+        for i in todo
+        for target in plan.targets[i.place][:1]
+        if (one := written.get((target.type, target.id))) is not None
+    }
+    done |= {place: structs.replace(done[first], created=False) for place, first in plan.same.items()}
+    return {**{place: Written(version=v, created=False) for place, v in plan.found.items()}, **done}
 
 
-async def _found(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
-    """Resources that meet the conditions of conditional creates, by the place of the entry."""
-    found: dict[int, Written] = {}
-    for item in sorted(items, key=lambda i: (i.target.type, i.if_none_exist)):
-        version = await existing(writing, item.target.type, item.if_none_exist)
-        if version is not None:
-            found[item.place] = Written(version=version, created=False)
-    return found
+async def _planned(writing: Writing, items: Sequence[Item]) -> Plan:
+    """Find out what every entry means. Raises Problem where criteria mean too much, or two entries mean the same."""
+    wanted = {reference: item for item in items for reference in conditional(item.raw)}
+    wanted = {reference: item for reference, item in wanted.items() if reference.partition("?")[0] in r4.TYPE_NUMBER}
+    queries = [conditions.query_of(i.target.type, i.criteria) for i in items if i.criteria]
+    queries += [conditions.query_of(reference.partition("?")[0], reference) for reference in wanted]
+    await holding.hold(writing, queries)
+    plan = Plan()
+    for item in items:
+        await _settle(writing, item, plan)
+    _refuse_overlap(items, plan)
+    if plan.found:
+        await conditions.told(writing, next(iter(plan.found.values())).type, list(plan.found.values()), "")
+    for item in items:
+        if item.full_url and item.method != "DELETE":
+            plan.ids |= dict.fromkeys(_names(item), _settled(item, plan))
+    for reference, item in sorted(wanted.items(), key=lambda pair: pair[0]):
+        plan.ids[reference] = await _matched(writing, reference, item)
+    return plan
 
 
-async def _matched(writing: Writing, items: Sequence[Item]) -> dict[str, bytes]:
-    """Resources that conditional references such as `Practitioner?identifier=…` mean. Raises Problem unless each is one."""
-    wanted = {m[2].decode(): i.place for i in items for m in REFERENCE.finditer(i.raw) if b"?" in m[2]}
-    found: dict[str, bytes] = {}
-    for reference, place in sorted(wanted.items()):
-        type_name, _, criteria = reference.partition("?")
-        if type_name not in r4.TYPE_NUMBER:
+async def _settle(writing: Writing, item: Item, plan: Plan) -> None:
+    """Note which resources one entry goes to."""
+    type_name, logical_id = item.target
+    targets = [Target(type_name, logical_id or str(item.reserved))]
+    if item.criteria and item.method == "DELETE":
+        found = await conditions.to_delete(writing, type_name, item.criteria)
+        targets = [Target(type_name, version.id) for version in found]
+    elif item.criteria and item.method == "PATCH":
+        targets = [Target(type_name, (await conditions.the_one(writing, type_name, item.criteria)).id)]
+    elif item.criteria:
+        targets = [await _settled_by_criteria(writing, item, plan)]
+    plan.targets[item.place] = targets
+
+
+async def _settled_by_criteria(writing: Writing, item: Item, plan: Plan) -> Target:
+    """Find where a conditional create or update goes."""
+    type_name = item.target.type
+    if item.method == "POST":
+        found = await conditions.existing(writing, type_name, item.criteria)
+        if found is not None:
+            plan.found[item.place] = found
+        return Target(type_name, found.id if found else str(item.reserved))
+    resource = _parsed(item, {})
+    change = await conditions.update_of(writing, resource, item.criteria, named=resource.id)
+    if isinstance(change, Create):
+        plan.new.add(item.place)
+        return Target(type_name, str(item.reserved))
+    return Target(type_name, resource.id or "")
+
+
+def _refuse_overlap(items: Sequence[Item], plan: Plan) -> None:
+    """Refuse two entries that mean one resource. Of two creates by the same criteria, the second finds the first's."""
+    seen: set[Target] = set()
+    first: dict[tuple[str, str], int] = {}
+    for item in items:
+        if item.place in plan.found:
             continue
-        version = await existing(writing, type_name, criteria)
-        if version is None:
-            text = f"The reference {reference} matches nothing. Send the resource it means first, or in this bundle."
-            raise problem("not-found", text, expression=f"Bundle.entry[{place}].resource")
-        found[reference] = f"{type_name}/{version.id}".encode()
-    return found
+        if item.method == "POST" and item.criteria:
+            before = first.setdefault((item.target.type, item.criteria), item.place)
+            if before != item.place:
+                plan.same[item.place] = before
+                plan.targets[item.place] = plan.targets[before]
+                continue
+        if seen.intersection(plan.targets[item.place]):
+            raise _twice(item)
+        seen.update(plan.targets[item.place])
+
+
+async def _matched(writing: Writing, reference: str, item: Item) -> bytes:
+    """Id that a conditional reference such as `Practitioner?identifier=…` means. Raises Problem unless it is one."""
+    type_name, _, criteria = reference.partition("?")
+    version = await conditions.existing(writing, type_name, criteria)
+    if version is None:
+        text = f"The reference {reference} matches nothing. Send the resource it means first, or in this bundle."
+        raise problem("not-found", text, expression=f"{item.where}.resource")
+    return f"{type_name}/{version.id}".encode()
 
 
 def _names(item: Item) -> Sequence[str]:
@@ -218,59 +301,62 @@ def _names(item: Item) -> Sequence[str]:
     return (item.full_url, relative) if relative.startswith(f"{item.target.type}/") else (item.full_url,)
 
 
-def _settled(item: Item, found: Written | None) -> bytes:
-    logical_id = found.version.id if found else item.target.id or str(item.reserved)
-    return f"{item.target.type}/{logical_id}".encode()
+def _settled(item: Item, plan: Plan) -> bytes:
+    target = plan.targets[item.place][0]
+    return f"{target.type}/{target.id}".encode()
 
 
-def _change(item: Item, ids: Mapping[str, bytes]) -> Change:
+async def _changes(writing: Writing, item: Item, plan: Plan) -> list[Change]:
+    """Make the changes of one entry; a conditional delete may be several."""
+    targets = plan.targets[item.place]
     if item.method == "DELETE":
-        return Delete(type=item.target.type, id=item.target.id, expected=item.if_match)
-    resource = _parsed(item, ids)
-    if item.method == "POST":
-        return Create(resource=resource, id=item.reserved)
-    if resource.id != item.target.id:
+        return [Delete(type=target.type, id=target.id, expected=item.if_match) for target in targets]
+    (target,) = targets
+    if item.method == "PATCH":
+        wanted = patching.of_entry(item.raw, f"{item.where}.resource")
+        return [wanted.of(await holding.standing(writing, target.type, target.id), item.if_match)]
+    resource = _parsed(item, plan.ids)
+    if item.method == "POST" or item.place in plan.new:
+        return [Create(resource=resource, id=item.reserved)]
+    if item.criteria:
+        resource.id = target.id
+    if resource.id != target.id:
         text = f"The address names {item.url}, the resource has the id {resource.id or '(none)'}."
-        raise problem("invalid", text, expression=f"Bundle.entry[{item.place}].resource.id")
-    return Update(resource=resource, expected=item.if_match)
+        raise problem("invalid", text, expression=f"{item.where}.resource.id")
+    return [Update(resource=resource, expected=item.if_match)]
 
 
 def _parsed(item: Item, ids: Mapping[str, bytes]) -> r4.Resource:
+    raw = rewritten(item.raw, ids)
     try:
-        return parse(rewritten(item.raw, ids), expect=item.target.type)
+        resource = parse(raw, expect=item.target.type)
     except Problem as refusal:
         raise Problem([_moved(i, item) for i in refusal.issues], status=refusal.status) from refusal
-
-
-def rewritten(raw: bytes, ids: Mapping[str, bytes]) -> bytes:
-    """Put the ids that entries get in the place of their `fullUrl`; addresses that are no references only where these are URNs."""
-
-    def new(match: re.Match[bytes]) -> bytes:
-        old = match[2].decode()
-        settled = ids.get(old) if match[1].startswith(b'"reference"') or old.startswith("urn:") else None
-        return match[1] + settled + match[3] if settled else match[0]
-
-    return REFERENCE.sub(new, raw)
+    if has_more(raw, ids):
+        readdress(resource, ids)
+    return resource
 
 
 def _moved(issue: Issue, item: Item) -> Issue:
     """Name the place of a finding within the bundle."""
     inside = issue.expression.partition(".")[2]
-    where = f"Bundle.entry[{item.place}].resource"
-    return replace(issue, expression=f"{where}.{inside}" if inside else where)
+    return replace(issue, expression=f"{item.where}.resource.{inside}" if inside else f"{item.where}.resource")
 
 
 def _answer(request: Request, written: Written | None) -> bytes:
     if written is None or written.version.deleted:
         return b'{"response":{"status":"204 No Content"}}'
     version = written.version
-    answer = {
+    answer: dict[str, object] = {
         "status": "201 Created" if written.created else "200 OK",
         "location": location(request.base, version),
         "etag": version.etag,
         "lastModified": instant(version.upd),
     }
-    body = b"" if request.minimal else b'"resource":' + version.json() + b","
+    shown = request.preferred in ("", "representation")
+    if request.preferred == "OperationOutcome":
+        answer["outcome"] = msgspec.Raw(told(f"{version.type}/{version.id} is at version {version.ver}."))
+    body = b'"resource":' + version.json() + b"," if shown else b""
     return b"{" + body + b'"response":' + msgspec.json.encode(answer) + b"}"
 
 
@@ -283,36 +369,51 @@ async def _batch(request: Request, entries: Sequence[Entry]) -> list[bytes]:
 
 async def _alone(request: Request, place: int, entry: Entry) -> bytes:
     """Do one entry as if it had come by itself; its failure is its own."""
-    from .app import route  # noqa: PLC0415 - the router knows this module, and this one asks it back
+    from .app import perform  # noqa: PLC0415 - the router knows this module, and this one asks it back
 
     try:
-        asked = entry.request
         _method(place, entry)
-        assert asked is not None  # noqa: S101 - for the type checker: _method has looked
-        path, _, query = asked.url.strip("/").partition("?")
-        headers = {
-            b"if-match": asked.if_match.encode(),
-            b"if-none-exist": asked.if_none_exist.encode(),
-            b"if-none-match": asked.if_none_match.encode(),
-        }
-        parts = [p for p in path.split("/") if p]
-        if not parts:
-            raise problem("not-supported", "A bundle cannot stand in a bundle.", expression=f"Bundle.entry[{place}]")
-        alone = structs.replace(
-            request, method=asked.method, path=parts, query=query, headers=headers, body=bytes(entry.resource)
-        )
-        return _wrapped(await route(asked.method, parts, request.operations)(alone))
+        return _wrapped(await perform(_lone(request, place, entry)))
     except Problem as refusal:
         answer = b'{"status":"%d"}' % refusal.status
         detail = encode(outcome(refusal.issues))
         return b'{"response":' + answer[:-1] + b',"outcome":' + detail + b"}}"
 
 
+def _lone(request: Request, place: int, entry: Entry) -> Request:
+    """Make of an entry the request it would be."""
+    asked = entry.request
+    assert asked is not None  # noqa: S101 - for the type checker: _method has looked
+    path, _, query = asked.url.strip("/").partition("?")
+    parts = [p for p in path.split("/") if p]
+    if not parts:
+        raise problem("not-supported", "A bundle cannot stand in a bundle.", expression=f"Bundle.entry[{place}]")
+    headers = {
+        b"if-match": asked.if_match.encode(),
+        b"if-none-exist": asked.if_none_exist.encode(),
+        b"if-none-match": asked.if_none_match.encode(),
+        b"if-modified-since": asked.if_modified_since.encode(),
+        b"prefer": request.headers.get(b"prefer", b""),
+        b"accept": b"application/fhir+json",
+        b"content-type": b"application/fhir+json",
+    }
+    body = bytes(entry.resource)
+    if asked.method == "PATCH" and body:
+        kind, body = patching.content_of(body, f"Bundle.entry[{place}].resource")
+        headers[b"content-type"] = kind.encode()
+    return structs.replace(request, method=asked.method, path=parts, query=query, headers=headers, body=body)
+
+
 def _wrapped(response: Response) -> bytes:
-    answer = {"status": str(response.status)}
+    answer: dict[str, object] = {"status": str(response.status)}
+    headers = dict(response.headers)
     for name, key in ((b"location", "location"), (b"etag", "etag")):
-        value = dict(response.headers).get(name)
-        if value:
-            answer[key] = value.decode()
-    body = b'"resource":' + response.body + b"," if response.body else b""
+        if headers.get(name):
+            answer[key] = headers[name].decode()
+    if b"last-modified" in headers:
+        answer["lastModified"] = instant(parsedate_to_datetime(headers[b"last-modified"].decode()))
+    is_outcome = response.body.startswith(b'{"resourceType":"OperationOutcome"') and response.status < 300
+    if is_outcome and b"location" in headers:
+        answer["outcome"] = msgspec.Raw(response.body)
+    body = b'"resource":' + response.body + b"," if response.body and "outcome" not in answer else b""
     return b"{" + body + b'"response":' + msgspec.json.encode(answer) + b"}"

@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 _ATTRIBUTE = re.compile(rf"({_NAME})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _OPENING = re.compile(rf"\s*<div\s[^>]*xmlns\s*=\s*[\"']{re.escape(XHTML)}[\"']")
 _SAFE_LINK = re.compile(r"(?:https?:|mailto:|tel:|urn:|#|[^:]*\Z|[^:/?#]*[/?#])", re.IGNORECASE)
-_SAFE_IMAGE = re.compile(r"(?:https?:|#|data:image/(?:png|gif|jpe?g|webp|bmp);|[^:]*\Z)", re.IGNORECASE)
+_SAFE_IMAGE = re.compile(r"(?:https?:|urn:|#|data:image/(?:png|gif|jpe?g|webp|bmp);|[^:]*\Z)", re.IGNORECASE)
 _ACTIVE_STYLE = re.compile(r"url\s*\(|expression|javascript|vbscript|import|behav|binding|\\|/\*", re.IGNORECASE)
 
 

@@ -21,6 +21,7 @@ class Element:
     """One element by its JSON name. `path` is its FHIRPath step: a choice is named by its stem."""
 
     name: str
+    attribute: str
     path: str
     type: str
     codes: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ def _element(attribute: str, text: str, stems: dict[str, str]) -> Element:
     stem = stems.get(plain, "")
     return Element(
         name=name,
+        attribute=attribute,
         path=stem or plain,
         type="Code" if match["codes"] else match["type"],
         codes=bound_codes(r4.codes, match["type"]) if match["codes"] else (),
