@@ -75,8 +75,9 @@ class Case:
         return moment
 
 
-#: returns when a step is lawful; raises Problem (business-rule 409, forbidden 403) naming the place and the cure
-Law = Callable[[Step, Case], Awaitable[None]]
+#: returns when a step is lawful: True where the law says, too, to whom the resource may open a chart; raises Problem
+#: (business-rule 409, forbidden 403) naming the place and the cure
+Law = Callable[[Step, Case], Awaitable[bool]]
 Laws = Mapping[str, Sequence[Law]]
 
 
@@ -89,16 +90,19 @@ def gathered(made: Iterable[Mapping[str, Law]]) -> Laws:
     return found
 
 
-async def obey(laws: Laws, case: Case) -> None:
-    """Ask the laws about every step. Raises the Problem of the first that refuses, which names the resource among several."""
+async def obey(laws: Laws, case: Case) -> list[bool]:
+    """Ask the laws about every step; answers for each whether one says to whom it may open a chart.
+
+    Raises the Problem of the first that refuses, which names the resource among several.
+    """
+    judged = []
     for step in case.steps:
-        if step.before is None and step.after is None:
-            continue
+        asked = () if step.before is None and step.after is None else laws.get(step.type, ())
         try:
-            for law in laws.get(step.type, ()):
-                await law(step, case)
+            judged.append(any([await law(step, case) for law in asked]))
         except Problem as refusal:
             if len(case.steps) == 1 or step.before is None:
                 raise
             named = [replace(i, diagnostics=f"{step.type}/{step.id}: {i.diagnostics}") for i in refusal.issues]
             raise Problem(named, status=refusal.status) from refusal
+    return judged

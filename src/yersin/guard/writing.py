@@ -26,7 +26,7 @@ from yersin.store.identity import RowId, new_id, row_id
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
-from . import audit, care, laws
+from . import audit, care, laws, opening
 from .roles import may
 from .scope import in_chart
 
@@ -109,9 +109,10 @@ class Writing:
         if locked:
             await self._refuse_hidden(drafts, locked)
             await self._refuse_signed(drafts, locked)
-            await self._refuse_widening(drafts, locked)
+            await opening.refuse_widening(self, drafts, locked)
         writes = [_numbered(d, locked.get(d.write.key)) for d in drafts]
-        await self._obey_laws(drafts, locked)
+        judged = await self._obey_laws(drafts, locked)
+        await opening.refuse_passing_on(self, [d for d in drafts if d.write.key not in judged])
         moments = await store.write(self.connection, [w for w in writes if w is not None])
         await self._keep_care(drafts, locked)
         done = [w for w in writes if w is not None]
@@ -189,37 +190,20 @@ class Writing:
                 text = f"{type_name}/{here[signed].logical_id} is signed and stays as it is. Write an addendum instead."
                 raise problem("business-rule", text, status=409)
 
-    async def _refuse_widening(self, drafts: Sequence[Draft], locked: Locks) -> None:
-        """Refuse opening more of a chart than the facility that asked shares: its request limits every later version."""
-        who = self.access.who
-        for d in drafts:
-            before = locked.get(d.write.key)
-            if (
-                d.type != "Task"
-                or not d.care
-                or before is None
-                or who.role == "system"
-                or before.owner == who.organization
-            ):
-                continue
-            version = await reading.read(self.connection, "Task", RowId(d.write.id, d.write.name), self.access.scope)
-            task = version.resource() if version and not version.deleted else None
-            limit = set(care.shared_types(task)) if isinstance(task, r4.Task) else set()
-            begun = care.fresh_since(task, self.access.ground.zone) if isinstance(task, r4.Task) else None
-            if limit and any(_is_wider(c, limit, begun) for c in d.care):
-                text = "The facility that asked shares a part of this chart; only that facility may open more of it."
-                raise problem("forbidden", text, status=403)
+    async def _obey_laws(self, drafts: Sequence[Draft], locked: Locks) -> set[tuple[int, UUID]]:
+        """Refuse what a law of a resource's type forbids; after numbering, so that a version out of date is told first.
 
-    async def _obey_laws(self, drafts: Sequence[Draft], locked: Locks) -> None:
-        """Refuse what a law of a resource's type forbids; after numbering, so that a version out of date is told first."""
+        Answers the keys of those there before whose laws say themselves to whom they open a chart.
+        """
         bound = self.access.ground.laws
         if self.access.who.role == "system" or not any(d.type in bound for d in drafts):
-            return
+            return set()
         steps = [
             laws.Step(type=d.type, id=d.logical_id, before=await self._before(d, locked), after=_becoming(d))
             for d in drafts
         ]
-        await laws.obey(bound, laws.Case(self.access, self.connection, steps))
+        judged = await laws.obey(bound, laws.Case(self.access, self.connection, steps))
+        return {d.write.key for d, by_law in zip(drafts, judged, strict=True) if by_law and d.write.key in locked}
 
     async def _before(self, d: Draft, locked: Locks) -> Version | None:
         """Version that a draft of a type with a law takes the place of."""
@@ -236,13 +220,6 @@ class Writing:
         ]
         if told:
             await care.put(self.connection, told)
-
-
-def _is_wider(found: care.Care, limit: set[str], begun: datetime | None) -> bool:
-    """Whether a relationship opens types beyond a limit, or records older than those open before."""
-    if not found.shares or not set(found.shares) <= limit:
-        return True
-    return found.fresh is not None and (begun is None or found.fresh < begun)
 
 
 def _becoming(d: Draft) -> Version | None:

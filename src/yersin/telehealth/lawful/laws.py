@@ -21,13 +21,16 @@ def refuse(breach: Breach | None) -> None:
         raise breach.problem
 
 
-async def task(step: Step, case: Case) -> None:
+async def task(step: Step, case: Case) -> bool:
     """A Task of a consultation, or one that asks for its outcome. Raises Problem for what the rules do not allow."""
     before, after = said(step.before), said(step.after)
     if is_consultation(before) or is_consultation(after):
         await _consultation(step, case, before, after)
     elif reported.is_outcome(before) or reported.is_outcome(after):
         await _outcome(case, before, after)
+    else:
+        return False
+    return True
 
 
 async def _consultation(step: Step, case: Case, old: JSON, new: JSON) -> None:
@@ -76,19 +79,20 @@ def concluded_by(case: Case, task_id: str) -> JSON:
     return after if done else {}
 
 
-async def request(step: Step, case: Case) -> None:
+async def request(step: Step, case: Case) -> bool:
     """A ServiceRequest of a consultation: it changes with its Task, by whose law it is judged, and not alone."""
     before, after = said(step.before), said(step.after)
     if not is_consultation(before):
-        return
+        return False
     with_task = any(_is_asked(said(one.after), step.id) for one in case.steps_of("Task"))
     if not with_task and not await gathering.tasks_on(step.id, case):
-        return
+        return False
     if not after:
         text = "What is asked in a consultation is not deleted: cancel the request instead."
         refuse(Breach(place="ServiceRequest", text=text))
     if not with_task:
         refuse(next(_alone(before, after), None))
+    return False
 
 
 def _is_asked(document: JSON, request_id: str) -> bool:
@@ -102,15 +106,16 @@ def _alone(before: JSON, after: JSON) -> Iterator[Breach]:
             yield Breach(place=f"ServiceRequest.{name}", text=text)
 
 
-async def composition(step: Step, case: Case) -> None:
+async def composition(step: Step, case: Case) -> bool:
     """A Composition about the meeting of a consultation."""
     before, after = said(step.before), said(step.after)
     meeting = id_of((before or after).get("encounter"), "Encounter") or id_of(after.get("encounter"), "Encounter")
     found = await _met_for(meeting, case) if meeting else None
     if found is None:
-        return
+        return False
     known = await gathering.facts(case)
     refuse(minuted.judge(before, after, found, concluded_by(case, found.id), known))
+    return False
 
 
 async def _met_for(meeting: str, case: Case) -> Consultation | None:
