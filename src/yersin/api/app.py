@@ -15,7 +15,7 @@ from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
 
-from . import binary, capability, errors, read, search, transaction, write
+from . import binary, capability, errors, read, search, terminology, transaction, write
 from .audit_events import read_audit, search_audit
 from .messages import FHIR_JSON, Handler, Request, Response
 from .operations import Operation, Operations
@@ -26,7 +26,7 @@ log = logging.getLogger("yersin.api")
 #: bodies longer than this are refused before they are read
 BODY_LIMIT = 64 * 2**20
 #: operations of this floor; those of the rooms come beside them
-OWN: Sequence[Operation] = ()
+OWN: Sequence[Operation] = terminology.OPERATIONS
 
 
 class Api:
@@ -59,7 +59,7 @@ class Api:
         headers = dict(scope["headers"])
         try:
             handler = route(method, path, self._operations)
-            if handler is capability.metadata:
+            if handler is capability.metadata and not _asks_terminology(scope):
                 return capability.public(self._base, self._operations)
             client = scope.get("client") or ("", 0)
             access = await self._asker(method, headers, client[0])
@@ -83,6 +83,11 @@ class Api:
         except Exception:  # whatever failed, the client gets an OperationOutcome and the log the trace
             log.exception("unexpected failure in %s %s", method, "/".join(path[:1]))
             return errors.answer(problem("exception", "Something went wrong here; it has been noted.", status=500))
+
+
+def _asks_terminology(scope: Any) -> bool:
+    """Whether the other statement is wanted, which is read from the database and therefore not open to everybody."""
+    return b"mode=terminology" in scope["query_string"]
 
 
 async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:

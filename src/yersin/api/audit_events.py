@@ -36,6 +36,7 @@ INTERACTIONS = (
         "list",
         "verify",
         "revoke",
+        "terms",
     ),
 )
 _RESTFUL = {"read", "vread", "update", "delete", "create", "transaction", "search", "history"}

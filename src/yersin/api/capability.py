@@ -11,6 +11,7 @@ import msgspec
 from yersin.fhir import r4
 from yersin.fhir.parameters import Parameter, parameters
 
+from . import terminology
 from .audit_events import READERS
 from .messages import Request, Response
 from .operations import Operations
@@ -22,7 +23,9 @@ _AUDITED = frozenset({"AuditEvent"})
 
 
 async def metadata(request: Request) -> Response:
-    """GET [base]/metadata"""
+    """GET [base]/metadata, and with mode=terminology what the terminology service can do."""
+    if ("mode", "terminology") in request.parameters():
+        return await terminology.capabilities(request)
     return public(request.base, request.operations)
 
 

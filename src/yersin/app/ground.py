@@ -14,6 +14,7 @@ from yersin.guard.keys import master_key, open_keys
 from yersin.guard.laws import gathered
 from yersin.search.rows import Indexer
 from yersin.settings import Settings
+from yersin.terminology import intake
 
 from .rooms import ROOMS
 from .schema import STEPS
@@ -35,10 +36,11 @@ async def opened(settings: Settings, url: str, *, connections: int = 10) -> Asyn
 
 
 async def prepared(url: str) -> None:
-    """Bring the database to this release's schema, and make room for the coming months."""
+    """Bring the database to this release's schema and terminology, and make room for the coming months."""
     database = await connect(url, max_size=2)
     try:
         await migrate(database, STEPS)
         await database.execute("SELECT make_months('change_log', 2), make_months('audit', 2)")
+        await intake.ensure(database)
     finally:
         await database.close()

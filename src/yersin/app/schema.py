@@ -6,6 +6,7 @@ from yersin.api import importing
 from yersin.db.migrate import Step
 from yersin.guard import accounts, audit, care, keys, sessions
 from yersin.store import schema
+from yersin.terminology import schema as terminology
 from yersin.views import tables as views
 
 from . import drafts
@@ -21,5 +22,5 @@ _GROUND = (
 #: rooms' own tables come after the ground's, under the numbers they were given when they were new
 STEPS = (
     *_GROUND,
-    *sorted((*views.STEPS, *(step for room in ROOMS for step in room.tables)), key=lambda step: step.number),
+    *sorted((*views.STEPS, *terminology.STEPS, *(step for room in ROOMS for step in room.tables)), key=lambda step: step.number),
 )

@@ -1,0 +1,103 @@
+"""`ConceptMap/$translate`. Source: https://hl7.org/fhir/R4/conceptmap-operation-translate.html"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yersin.api.messages import Response
+from yersin.api.operations import Asked, Input, Operation
+from yersin.fhir.problem import problem
+from yersin.guard.who import Grant
+from yersin.terminology import translating
+from yersin.terminology.concepts import JSON
+from yersin.terminology.finding import Finder, split
+from yersin.terminology.translating import Match, Wish
+
+from .asking import codings, finder, flag, named, parameters
+
+
+async def translate(asked: Asked) -> Response:
+    """GET or POST [base]/ConceptMap/$translate?url=…&system=…&code=…, or [base]/ConceptMap/[id]/$translate"""
+    given = codings(asked, *split(asked.given.text("system")))
+    found: list[Match] = []
+    async with finder(asked) as at:
+        maps = await _maps(asked, at)
+        for coding in given:
+            wish = Wish(
+                code=coding.code,
+                system=coding.system,
+                target_system=asked.given.text("targetsystem"),
+                reverse=flag(asked, "reverse"),
+            )
+            found += await translating.translate(at, maps, wish)
+    good = any(match.is_good for match in found)
+    message = "" if good else _message(given[0].code, len(maps))
+    return parameters(
+        {"name": "result", "valueBoolean": good},
+        {"name": "message", "valueString": message},
+        *[{"name": "match", "part": _parts(match)} for match in found],
+    )
+
+
+async def _maps(asked: Asked, at: Finder) -> Sequence[JSON]:
+    """Maps that are asked: the one that is named, or all between two value sets."""
+    if asked.id or asked.given.text("url") or asked.given.value("conceptMap") is not None:
+        return [await named(asked, at, "ConceptMap", "conceptMap")]
+    source, target = (split(asked.given.text(name))[0] for name in ("source", "target"))
+    if flag(asked, "reverse"):
+        source, target = target, source
+    if not (source or target or asked.given.text("targetsystem")):
+        text = "Say which map: give its url, source and target value sets, or targetsystem."
+        raise problem("required", text, expression="url")
+    return await at.maps(source, target)
+
+
+def _message(code: str, maps: int) -> str:
+    return f"{code} has no translation in " + ("this map." if maps == 1 else f"the {maps} maps that fit.")
+
+
+def _parts(match: Match) -> list[Mapping[str, Any]]:
+    coding = {"system": match.system, "version": match.version, "code": match.code, "display": match.display}
+    concept = {name: value for name, value in coding.items() if value}
+    parts: list[Mapping[str, Any]] = [{"name": "equivalence", "valueCode": match.equivalence}]
+    if match.code:
+        parts.append({"name": "concept", "valueCoding": concept})
+    parts += [_product(product) for product in match.products]
+    return [*parts, {"name": "source", "valueUri": match.source}] if match.source else parts
+
+
+def _product(product: JSON) -> Mapping[str, Any]:
+    coding = {
+        "system": product.get("system", ""),
+        "code": product.get("value", ""),
+        "display": product.get("display", ""),
+    }
+    concept = {name: value for name, value in coding.items() if value}
+    parts = [{"name": "element", "valueUri": product.get("property", "")}, {"name": "concept", "valueCoding": concept}]
+    return {"name": "product", "part": parts}
+
+
+OPERATIONS: Sequence[Operation] = (
+    Operation(
+        name="translate",
+        definition="http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        work=translate,
+        levels=frozenset({"type", "instance"}),
+        types=("ConceptMap",),
+        grant=Grant("ConceptMap", "r"),
+        inputs=(
+            Input(name="url", type="uri"),
+            Input(name="conceptMap", type="ConceptMap"),
+            Input(name="conceptMapVersion"),
+            Input(name="code", type="code"),
+            Input(name="system", type="uri"),
+            Input(name="source", type="uri"),
+            Input(name="coding", type="Coding"),
+            Input(name="codeableConcept", type="CodeableConcept"),
+            Input(name="target", type="uri"),
+            Input(name="targetsystem", type="uri"),
+            Input(name="reverse", type="boolean"),
+        ),
+    ),
+)

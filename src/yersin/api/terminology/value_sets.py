@@ -1,0 +1,116 @@
+"""`ValueSet/$expand` and `ValueSet/$validate-code`.
+
+Sources: https://hl7.org/fhir/R4/valueset-operation-expand.html, https://hl7.org/fhir/R4/valueset-operation-validate-code.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yersin.api.messages import Response
+from yersin.api.operations import Asked, Input, Operation
+from yersin.fhir.problem import problem
+from yersin.guard.who import Grant
+from yersin.terminology import expanding, judging
+from yersin.terminology.finding import split
+
+from .asking import answered, codings, finder, flag, language, named, parameters
+
+_DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
+_KEPT = ("url", "version", "name", "title", "status", "id", "compose")
+
+
+async def expand(asked: Asked) -> Response:
+    """GET or POST [base]/ValueSet/$expand?url=…&filter=…, or [base]/ValueSet/[id]/$expand"""
+    wanted = expanding.Wanted(
+        typed=asked.given.text("filter").strip(),
+        offset=_number(asked, "offset") or 0,
+        count=_number(asked, "count"),
+        active_only=flag(asked, "activeOnly"),
+        selectable_only=flag(asked, "excludeNotForUI"),
+        designations=flag(asked, "includeDesignations"),
+        definitions=flag(asked, "includeDefinition"),
+        flat=flag(asked, "excludeNested"),
+        language=language(asked),
+    )
+    versions = dict(split(each) for each in asked.given.texts("system-version"))
+    async with finder(asked, versions) as at:
+        value_set = await named(asked, at, "ValueSet", "valueSet")
+        expansion = await expanding.expand(at, value_set, wanted)
+    told = {name: value_set[name] for name in _KEPT if name in value_set}
+    return answered({"resourceType": "ValueSet", "status": "active", **told, "expansion": expansion})
+
+
+def _number(asked: Asked, name: str) -> int | None:
+    text = asked.given.text(name)
+    if not text:
+        return None
+    if int(text) < 0 or int(text) >= 2**31:
+        raise problem("value", f"{name}={text}: write a number from 0.", expression=name)
+    return int(text)
+
+
+async def validate_code(asked: Asked) -> Response:
+    """GET or POST [base]/ValueSet/$validate-code?url=…&system=…&code=…, or [base]/ValueSet/[id]/$validate-code"""
+    given = codings(asked, asked.given.text("system"), asked.given.text("systemVersion"))
+    circumstances = judging.Circumstances(abstract=flag(asked, "abstract"), language=language(asked))
+    async with finder(asked) as at:
+        value_set = await named(asked, at, "ValueSet", "valueSet")
+        return verdict(await judging.any_in_set(at, value_set, given, circumstances))
+
+
+def verdict(found: judging.Verdict) -> Response:
+    """Answer with a verdict as both operations give it."""
+    return parameters(
+        {"name": "result", "valueBoolean": found.result},
+        {"name": "message", "valueString": found.message},
+        {"name": "display", "valueString": found.display},
+    )
+
+
+JUDGED = (
+    Input(name="code", type="code"),
+    Input(name="display"),
+    Input(name="coding", type="Coding"),
+    Input(name="codeableConcept", type="CodeableConcept"),
+    Input(name="abstract", type="boolean"),
+    Input(name="displayLanguage", type="code"),
+)
+_NAMED = (
+    Input(name="url", type="uri"),
+    Input(name="valueSet", type="ValueSet"),
+    Input(name="valueSetVersion"),
+)
+
+OPERATIONS: Sequence[Operation] = (
+    Operation(
+        name="expand",
+        definition=f"{_DEFINITION}ValueSet-expand",
+        work=expand,
+        levels=frozenset({"type", "instance"}),
+        types=("ValueSet",),
+        grant=Grant("ValueSet", "r"),
+        inputs=(
+            *_NAMED,
+            Input(name="filter"),
+            Input(name="offset", type="integer"),
+            Input(name="count", type="integer"),
+            Input(name="activeOnly", type="boolean"),
+            Input(name="excludeNotForUI", type="boolean"),
+            Input(name="includeDesignations", type="boolean"),
+            Input(name="includeDefinition", type="boolean"),
+            Input(name="excludeNested", type="boolean"),
+            Input(name="displayLanguage", type="code"),
+            Input(name="system-version", type="canonical", repeats=True),
+        ),
+    ),
+    Operation(
+        name="validate-code",
+        definition=f"{_DEFINITION}ValueSet-validate-code",
+        work=validate_code,
+        levels=frozenset({"type", "instance"}),
+        types=("ValueSet",),
+        grant=Grant("ValueSet", "r"),
+        inputs=(*_NAMED, Input(name="system", type="uri"), Input(name="systemVersion"), *JUDGED),
+    ),
+)

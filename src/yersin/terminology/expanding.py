@@ -1,0 +1,218 @@
+"""Expansions of value sets: counted, found as typed, a page at a time, nested where their code system is.
+
+Source: https://hl7.org/fhir/R4/valueset-operation-expand.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from yersin.db import Connection, PostgresError
+from yersin.db.sql import Sql
+from yersin.fhir.problem import Problem, problem
+
+from .composing import Composer, Narrowing, pruned
+from .concepts import JSON
+from .finding import Finder, shown
+from .words import fold
+
+#: concepts in one answer; what is larger is asked for in pages
+LIMIT = 10_000
+#: matches of words typed that are ranked; of more, the order of the list is kept
+RANKED = 5_000
+_COLUMNS = "m.url, m.ver, m.code, m.id, m.display, m.given, m.part, m.ord, m.folded, m.inactive, m.abstract"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What of an expansion is wanted. `count` None: all of it."""
+
+    typed: str = ""
+    offset: int = 0
+    count: int | None = None
+    active_only: bool = False
+    selectable_only: bool = False
+    designations: bool = False
+    definitions: bool = False
+    flat: bool = False
+    language: str = ""
+
+    @property
+    def is_paged(self) -> bool:
+        return self.count is not None or self.offset > 0
+
+
+async def expand(finder: Finder, value_set: JSON, wanted: Wanted) -> dict[str, Any]:
+    """Expand a value set; the answer is its `expansion`. Raises Problem: not-found, too-costly, not-supported, invalid."""
+    composer = composed(finder, value_set, Narrowing(typed=wanted.typed))
+    text = _hidden(await composer.of_set(value_set), wanted)
+    if composer.parts > 1 or not value_set.get("compose"):
+        text = f"SELECT DISTINCT ON (m.url, m.code) {_COLUMNS} FROM ({text}) m ORDER BY m.url, m.code, m.part, m.ord"
+    with_errors = _Statement(finder.connection)
+    most = RANKED if wanted.typed else None
+    total = await with_errors.count(text, composer.sql, most)
+    if total is not None and wanted.count is None and total - wanted.offset > LIMIT:
+        raise _too_costly(total)
+    if total is None and wanted.count is None:
+        raise _too_costly(RANKED)
+    rows = [] if wanted.count == 0 else await with_errors.page(text, composer.sql, wanted, ranked=total is not None)
+    languages = await _languages(finder, rows)
+    contains = [_contained(row, wanted, languages) for row in rows]
+    nests = not (wanted.flat or wanted.typed or wanted.is_paged)
+    return _expansion(_nested(rows, contains) if nests else contains, total, wanted, composer)
+
+
+def composed(finder: Finder, value_set: JSON, narrowing: Narrowing) -> Composer:
+    """Make the composer of a value set with what it contains."""
+    contained = {f"#{r['id']}": r for r in value_set.get("contained", ()) if r.get("resourceType") == "ValueSet"}
+    return Composer(finder, Sql(), narrowing, within=(str(value_set.get("url", "")),), contained=contained)
+
+
+def _hidden(text: str, wanted: Wanted) -> str:
+    conditions = ["NOT m.inactive"] if wanted.active_only else []
+    conditions += ["NOT m.abstract"] if wanted.selectable_only else []
+    return f"SELECT m.* FROM ({text}) m WHERE {' AND '.join(conditions)}" if conditions else text
+
+
+def _too_costly(total: int) -> Problem:
+    text = f"The expansion holds more than {LIMIT} concepts (over {total - 1}). Ask for a page with count, or type a filter."
+    return problem("too-costly", text, status=422)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """Runs what was composed; what PostgreSQL says of a regular expression is the asker's error."""
+
+    connection: Connection
+
+    async def count(self, text: str, sql: Sql, most: int | None) -> int | None:
+        """Count concepts; None where there are more than `most`."""
+        limit = f" LIMIT {most + 1}" if most else ""
+        found = await self._run(f"SELECT count(*) AS n FROM (SELECT FROM ({text}) m{limit}) counted", sql.arguments)
+        total: int = found[0]["n"]
+        return None if most and total > most else total
+
+    async def page(self, text: str, sql: Sql, wanted: Wanted, *, ranked: bool) -> Sequence[Any]:
+        """Fetch a page with all that is known of its concepts."""
+        paged = Sql(*sql.arguments)
+        order = "m.part, m.ord"
+        if wanted.typed and ranked:
+            typed = fold(wanted.typed)
+            start = paged.arg("\n" + typed, "text")
+            order = (
+                f"lower(m.code) <> {paged.arg(typed, 'text')}, strpos(m.folded, {start}) = 0, length(m.folded), {order}"
+            )
+        most = LIMIT if wanted.count is None else min(wanted.count, LIMIT)
+        limits = f"LIMIT {paged.arg(most, 'bigint')} OFFSET {paged.arg(wanted.offset, 'bigint')}"
+        return await self._run(
+            f"SELECT m.*, c.more, c.parents FROM (SELECT {_COLUMNS}, row_number() OVER () AS place FROM "
+            f"(SELECT * FROM ({text}) m ORDER BY {order} {limits}) m) m LEFT JOIN terms.concept c ON c.id = m.id ORDER BY m.place",
+            paged.arguments,
+        )
+
+    async def _run(self, text: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        statement, used = pruned(text, arguments)
+        try:
+            found: Sequence[Any] = await self.connection.fetch(statement, *used)
+        except PostgresError as error:
+            if getattr(error, "sqlstate", "") != "2201B":
+                raise
+            place = "ValueSet.compose.include.filter.value"
+            raise problem(
+                "invalid",
+                "A filter's regular expression cannot be used here; write it in the form of POSIX.",
+                expression=place,
+            ) from error
+        return found
+
+
+async def _languages(finder: Finder, rows: Sequence[Any]) -> dict[str, str]:
+    found = {}
+    for url, version in {(row["url"], row["ver"]) for row in rows}:
+        system = await finder.system(url, version)
+        found[url] = system.language if system else "en"
+    return found
+
+
+def _contained(row: Any, wanted: Wanted, languages: dict[str, str]) -> dict[str, Any]:
+    more: JSON = row["more"] or {}
+    designations = [*(row["given"] or ()), *more.get("designation", ())]
+    made: dict[str, Any] = {"system": row["url"]} if row["url"] else {}
+    for name in ("abstract", "inactive"):
+        if row[name]:
+            made[name] = True
+    if row["ver"]:
+        made["version"] = row["ver"]
+    made["code"] = row["code"]
+    if display := shown(row["display"], designations, wanted.language, languages.get(row["url"], "en")):
+        made["display"] = display
+    told = [{k: v for k, v in d.items() if k in ("language", "use", "value")} for d in designations]
+    if wanted.definitions and more.get("definition"):
+        told.append({"use": DEFINITION, "value": more["definition"]})
+    if told and (wanted.designations or wanted.definitions):
+        made["designation"] = told if wanted.designations else told[-1:]
+    return made
+
+
+#: the use of a designation that holds a definition, as HL7 codes it for expansions
+DEFINITION = {"system": "http://terminology.hl7.org/CodeSystem/hl7TermMaintInfra", "code": "definition"}
+
+
+def _nested(rows: Sequence[Any], contains: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put concepts under the first of their parents that is in the expansion too."""
+    place = {row["id"]: n for n, row in enumerate(rows) if row["id"] is not None}
+    above = {n: next((place[p] for p in row["parents"] or () if p in place), None) for n, row in enumerate(rows)}
+    top = []
+    for n, one in enumerate(contains):
+        parent = above[n]
+        if parent is None or _in_circle(n, above):
+            top.append(one)
+        else:
+            contains[parent].setdefault("contains", []).append(one)
+    return top
+
+
+def _in_circle(start: int, above: dict[int, int | None]) -> bool:
+    seen, n = set(), above[start]
+    while n is not None and n not in seen:
+        if n == start:
+            return True
+        seen.add(n)
+        n = above[n]
+    return n is not None
+
+
+def _expansion(contains: list[dict[str, Any]], total: int | None, wanted: Wanted, composer: Composer) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "identifier": f"urn:uuid:{uuid4()}",
+        "timestamp": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    if total is not None:
+        made["total"] = total
+    if wanted.is_paged:
+        made["offset"] = wanted.offset
+    parameters = _parameters(wanted)
+    parameters += [
+        {"name": "version", "valueUri": f"{url}|{version}" if version else url} for url, version in composer.used
+    ]
+    if parameters:
+        made["parameter"] = parameters
+    return {**made, "contains": contains} if contains else made
+
+
+def _parameters(wanted: Wanted) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = [{"name": "filter", "valueString": wanted.typed}] if wanted.typed else []
+    if wanted.offset:
+        made.append({"name": "offset", "valueInteger": wanted.offset})
+    if wanted.count is not None:
+        made.append({"name": "count", "valueInteger": wanted.count})
+    flags = {
+        "activeOnly": wanted.active_only, "includeDesignations": wanted.designations,
+        "includeDefinition": wanted.definitions, "excludeNested": wanted.flat, "excludeNotForUI": wanted.selectable_only,
+    }  # fmt: skip
+    made += [{"name": name, "valueBoolean": True} for name, value in flags.items() if value]
+    return [*made, {"name": "displayLanguage", "valueCode": wanted.language}] if wanted.language else made
