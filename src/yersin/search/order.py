@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cmp_to_key, partial
+from math import inf
 from typing import Any
 from uuid import UUID
 
 from yersin.db.sql import Sql
 from yersin.fhir.parameters import parameters, sorted_strings
+from yersin.store.identity import row_id
 from yersin.store.schema import range_table
 
+from .build import CANONICAL, Row
 from .page import Query, Sort
+
+_ENDS = ("infinity", "-infinity")
+_START = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +29,16 @@ class Key:
     expression: str
     cast: str
     descending: bool
+    #: what sorts a version that is no longer the current one, from its index row, its moment and its id
+    old: Callable[[Row, datetime, str], object]
+
+    def value(self, text: str) -> Any:
+        """Return a value that compares as the database compares it; texts do by their code points."""
+        if self.cast == "float8":
+            return float(text)
+        if self.cast == "timestamptz":
+            return (text == "infinity", text != "-infinity", _START if text in _ENDS else datetime.fromisoformat(text))
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +61,24 @@ class Order:
         """Place of a row in the order, as texts."""
         return (*(_text(row[f"k{n}"]) for n in range(len(self.keys))), str(row["pat"]), str(row["id"]))
 
+    def place_of(self, index: Row, moment: datetime, row: Any) -> tuple[str, ...]:
+        """Place that a row had by an earlier version of it."""
+        name = row["name"] or str(row["id"])
+        pat = row_id("Patient", index.patients[0]).id if index.patients else row["pat"]
+        return (*(_text(key.old(index, moment, name)) for key in self.keys), str(pat), str(row["id"]))
+
+    def is_after(self, place: Sequence[str], other: Sequence[str]) -> bool:
+        """Whether a place comes after another."""
+        for key, here, there in zip(self.keys, place, other, strict=False):
+            one, two = key.value(here), key.value(there)
+            if one != two:
+                return (one < two) is key.descending
+        return tuple(map(UUID, place[-2:])) > tuple(map(UUID, other[-2:]))
+
+    def ranks(self) -> Callable[[Sequence[str]], Any]:
+        """Return what sorts places."""
+        return cmp_to_key(lambda one, two: 1 if self.is_after(one, two) else -1)
+
     def after(self, place: Sequence[str], sql: Sql) -> str:
         """Return the condition that a row comes after a place."""
         *values, pat, id_ = place
@@ -60,7 +95,7 @@ def _text(value: object) -> str:
         return str(value)
     if value.tzinfo is None:  # the driver gives the infinities as the two ends of time without a zone
         return "infinity" if value.year > 1 else "-infinity"
-    return value.isoformat()
+    return value.astimezone(UTC).isoformat()
 
 
 def order_of(query: Query) -> Order:
@@ -71,21 +106,39 @@ def order_of(query: Query) -> Order:
 def _key(type_name: str, rule: Sort) -> Key:
     parameter, down = rule.parameter, rule.descending
     if parameter.code == "_id":
-        return Key(expression='coalesce(r.name, r.id::text) COLLATE "C"', cast="text", descending=down)
+        by_name = 'coalesce(r.name, r.id::text) COLLATE "C"'
+        return Key(expression=by_name, cast="text", descending=down, old=lambda _row, _upd, name: name)
     if parameter.code == "_lastUpdated":
-        return Key(expression="r.upd", cast="timestamptz", descending=down)
+        return Key(expression="r.upd", cast="timestamptz", descending=down, old=lambda _row, upd, _name: upd)
     if parameter.main:
         # rows without a date come last either way
-        return Key(expression=f"coalesce(r.d_lo, '{'-' if down else ''}infinity')", cast="timestamptz", descending=down)
+        last = "-infinity" if down else "infinity"
+        return Key(
+            expression=f"coalesce(r.d_lo, '{last}')",
+            cast="timestamptz",
+            descending=down,
+            old=lambda row, _upd, _name: row.d_lo or last,
+        )
     if parameter.kind == "string":
-        return Key(expression=_string(type_name, parameter.covers or (parameter.code,)), cast="text", descending=down)
-    return Key(expression=_range(type_name, parameter.rows, down=down), cast="float8", descending=down)
+        place = _string(type_name, parameter.covers or (parameter.code,))
+        return Key(
+            expression=f"coalesce(r.srt[{place}], '') COLLATE \"C\"",
+            cast="text",
+            descending=down,
+            old=lambda row, _upd, _name: row.srt[place - 1],
+        )
+    return Key(
+        expression=_range(type_name, parameter.rows, down=down),
+        cast="float8",
+        descending=down,
+        old=partial(_old_range, parameter.rows, down=down),
+    )
 
 
-def _string(type_name: str, codes: Sequence[str]) -> str:
+def _string(type_name: str, codes: Sequence[str]) -> int:
     place = sorted_strings(type_name).index(codes[0]) + 1
     assert codes[0] in parameters(type_name)  # noqa: S101 - the place is an index into this type's own list
-    return f"coalesce(r.srt[{place}], '') COLLATE \"C\""
+    return place
 
 
 def _range(type_name: str, numbers: Sequence[int], *, down: bool) -> str:
@@ -95,3 +148,11 @@ def _range(type_name: str, numbers: Sequence[int], *, down: bool) -> str:
         f"coalesce((SELECT {which} FROM {range_table(type_name)} x WHERE x.pat = r.pat AND x.id = r.id "
         f"AND x.param IN ({wanted})), {missing}::float8)"
     )
+
+
+def _old_range(numbers: Sequence[int], row: Row, _moment: datetime, _name: str, *, down: bool) -> float:
+    """Give what `_range` gives; rows in base units are told apart by their unit here, by a negative number there."""
+    found = [r for r in row.ranges if r.param in numbers and not (r.unit or "").startswith(CANONICAL)]
+    if down:
+        return max((r.hi for r in found), default=-inf)
+    return min((r.lo for r in found), default=inf)

@@ -2,13 +2,13 @@
 
 A page goes on after the last result of the one before (keyset), and never shows what was created after the first page:
 the horizon is the first page's snapshot (https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT).
+A result keeps the place that it had then: what has changed since is placed by the version that the horizon shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from yersin.db import Connection
 from yersin.db.sql import Sql
@@ -16,107 +16,125 @@ from yersin.fhir import r4
 from yersin.fhir.problem import problem
 from yersin.store.reading import Scope, version_of
 from yersin.store.schema import table
+from yersin.store.versions import Version
 
-from . import date, number, quantity, reference, string, token, uri
+from .compiling import where_of
 from .include import included
-from .missing import missing
 from .order import Order, order_of
-from .page import Criterion, Found, Query
+from .page import Found, Query
 from .rows import Indexer
-from .where import Where, refuse_modifier
+from .where import Where
 
-_KINDS: dict[str, Callable[[Criterion, Where], None]] = {
-    "token": token.where,
-    "reference": reference.where,
-    "string": string.where,
-    "date": date.where,
-    "number": number.where,
-    "quantity": quantity.where,
-    "uri": uri.where,
-}
+__all__ = ["count", "search", "where_of"]
 
-
-def where_of(query: Query, indexer: Indexer, sql: Sql) -> Where:
-    """Compile the criteria of a search."""
-    clause = Where(
-        type=query.type, sql=sql, key=indexer.key, zone=indexer.zone, now=datetime.now(UTC), base=indexer.base
-    )
-    for criterion in query.criteria:
-        _compile(criterion, clause)
-    return clause
+#: results changed since the first page that a further page looks at
+CHANGED_LIMIT = 5000
+#: no write takes longer: what was under way at the horizon has a moment at most this much before it
+_LONGEST_WRITE = timedelta(hours=1)
+_COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
+_HORIZON = "(SELECT pg_current_snapshot() || ' ' || extract(epoch FROM now())) AS horizon"
 
 
-def _compile(criterion: Criterion, clause: Where) -> None:
-    kind = criterion.parameter.kind
-    if criterion.modifier == "missing":
-        missing(criterion, clause)
-    elif kind in _KINDS:
-        _KINDS[kind](criterion, clause)
-    else:
-        raise refuse_kind(criterion)
+class _Hit(NamedTuple):
+    """A result and its place."""
 
-
-def refuse_kind(criterion: Criterion) -> Exception:
-    """Say that a parameter is known but cannot be searched yet."""
-    if criterion.modifier:
-        return refuse_modifier(criterion, ())
-    text = f"{criterion.parameter.code} is a {criterion.parameter.kind} parameter; these cannot be searched yet."
-    return problem("not-supported", text, expression=criterion.place)
+    place: tuple[str, ...]
+    row: Any
 
 
 async def search(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> Found:
     """Run a search under a scope."""
     if query.summary == "count":
         return Found(total=await count(connection, indexer, query, scope))
-    horizon = query.horizon or str(await connection.fetchval("SELECT pg_current_snapshot()::text"))
     order = order_of(query)
-    rows = await _rows(connection, indexer, query, scope, order, horizon)
-    more = len(rows) > query.count
-    rows = rows[: query.count]
-    versions = [version_of(query.type, row) for row in rows]
+    hits = await _hits(connection, indexer, query, scope, order)
+    more = len(hits) > query.count
+    hits = hits[: query.count]
+    versions = [version_of(query.type, hit.row) for hit in hits]
     return Found(
         versions=versions,
         included=await included(connection, indexer, query, versions, scope),
-        total=await _total(connection, indexer, query, scope, len(rows) if not more else None),
-        after=order.place(rows[-1]) if more else (),
-        horizon=horizon if more else "",
+        total=await _total(connection, indexer, query, scope, len(hits) if not more else None),
+        after=hits[-1].place if more else (),
+        horizon=(query.horizon or hits[0].row["horizon"]) if more else "",
     )
 
 
-async def _rows(
-    connection: Connection, indexer: Indexer, query: Query, scope: Scope, order: Order, horizon: str
-) -> Sequence[Any]:
-    sql = Sql()
-    clause = where_of(query, indexer, sql)
-    clause.add(scope.condition(sql, query.type, "r"))
-    if query.after:
-        clause.add(order.after(query.after, sql))
-        clause.add(_before(query.type, horizon, sql))
-    statement = (
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat{order.columns} FROM {table(query.type)} r "
-        f"WHERE {clause.text()} ORDER BY {order.by} LIMIT {query.count + 1}"
-    )
-    rows: Sequence[Any] = await connection.fetch(statement, *sql.arguments)
-    return rows
+async def _hits(connection: Connection, indexer: Indexer, query: Query, scope: Scope, order: Order) -> list[_Hit]:
+    """Results of a page and one more, in their order."""
+    clause = _clause(indexer, query, scope)
+    if not query.after:
+        return await _ordered(connection, query, clause, order, f", {_HORIZON}")
+    changed = await _changed(connection, indexer, query, scope, order)
+    clause.add(order.after(query.after, clause.sql))
+    clause.add(f"pg_visible_in_snapshot(r.tx, {_snapshot(query, clause.sql)})")
+    hits = await _ordered(connection, query, clause, order)
+    if not changed:
+        return hits
+    rank = order.ranks()
+    return sorted([*hits, *changed], key=lambda hit: rank(hit.place))
 
 
-def _before(type_name: str, horizon: str, sql: Sql) -> str:
-    """Return the condition that a resource was there when the first page was made, in this version or an earlier one."""
-    then = sql.arg(horizon, "text") + "::pg_snapshot"
-    return (
-        f"(pg_visible_in_snapshot(r.tx, {then}) OR EXISTS (SELECT FROM history h WHERE h.pat = r.pat "
-        f"AND h.type = {r4.TYPE_NUMBER[type_name]} AND h.id = r.id AND pg_visible_in_snapshot(h.tx, {then})))"
+def _clause(indexer: Indexer, query: Query, scope: Scope) -> Where:
+    clause = where_of(query, indexer, Sql())
+    clause.add(scope.condition(clause.sql, query.type, "r"))
+    return clause
+
+
+async def _ordered(
+    connection: Connection, query: Query, clause: Where, order: Order, more_columns: str = ""
+) -> list[_Hit]:
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS}{order.columns}{more_columns} FROM {table(query.type)} r "
+        f"WHERE {clause.text()} ORDER BY {order.by} LIMIT {query.count + 1}",
+        *clause.sql.arguments,
     )
+    return [_Hit(order.place(row), row) for row in rows]
+
+
+async def _changed(connection: Connection, indexer: Indexer, query: Query, scope: Scope, order: Order) -> list[_Hit]:
+    """Results that changed since the first page and still match, as they are now, after the page before by their old places."""
+    clause = _clause(indexer, query, scope)
+    sql, number = clause.sql, r4.TYPE_NUMBER[query.type]
+    snapshot = _snapshot(query, sql)
+    since = sql.arg(datetime.fromtimestamp(float(query.horizon.split(" ")[1]), UTC) - _LONGEST_WRITE)
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS}, h.ver AS old_ver, h.upd AS old_upd, h.enc AS old_enc, h.content AS old_content "
+        f"FROM {table(query.type)} r JOIN history h ON h.pat = r.pat AND h.type = {number} AND h.id = r.id "
+        f"WHERE {clause.text()} AND r.upd >= {since} AND NOT pg_visible_in_snapshot(r.tx, {snapshot}) "
+        f"AND h.op <> 'D' AND h.ver = (SELECT max(v.ver) FROM history v WHERE v.pat = r.pat AND v.type = {number} "
+        f"AND v.id = r.id AND pg_visible_in_snapshot(v.tx, {snapshot})) LIMIT {CHANGED_LIMIT + 1}",
+        *sql.arguments,
+    )
+    if len(rows) > CHANGED_LIMIT:
+        text = "Too much has changed since the first page for this link to be followed. Start the search again."
+        raise problem("too-costly", text, status=410)
+    hits = [_Hit(_old_place(indexer, query.type, order, row), row) for row in rows]
+    return [hit for hit in hits if order.is_after(hit.place, query.after)]
+
+
+def _old_place(indexer: Indexer, type_name: str, order: Order, row: Any) -> tuple[str, ...]:
+    old = Version(
+        type=type_name,
+        id=row["name"] or str(row["id"]),
+        ver=row["old_ver"],
+        upd=row["old_upd"],
+        pat=row["pat"],
+        enc=row["old_enc"],
+        content=row["old_content"],
+    )
+    return order.place_of(indexer.index(old.resource()), old.upd, row)
+
+
+def _snapshot(query: Query, sql: Sql) -> str:
+    return sql.arg(query.horizon.split(" ")[0], "text") + "::pg_snapshot"
 
 
 async def count(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> int:
     """Count all matches."""
-    sql = Sql()
-    clause = where_of(query, indexer, sql)
-    clause.add(scope.condition(sql, query.type, "r"))
+    clause = _clause(indexer, query, scope)
     total: int = await connection.fetchval(
-        f"SELECT count(*) FROM {table(query.type)} r WHERE {clause.text()}",
-        *sql.arguments,
+        f"SELECT count(*) FROM {table(query.type)} r WHERE {clause.text()}", *clause.sql.arguments
     )
     return total
 

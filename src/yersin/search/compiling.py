@@ -1,0 +1,54 @@
+"""Compiles the criteria of a search to the WHERE clause of one type's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from yersin.db.sql import Sql
+from yersin.fhir.problem import problem
+
+from . import date, number, quantity, reference, string, token, uri
+from .missing import missing
+from .page import Criterion, Query
+from .rows import Indexer
+from .where import Where, refuse_modifier
+
+_KINDS: dict[str, Callable[[Criterion, Where], None]] = {
+    "token": token.where,
+    "reference": reference.where,
+    "string": string.where,
+    "date": date.where,
+    "number": number.where,
+    "quantity": quantity.where,
+    "uri": uri.where,
+}
+
+
+def where_of(query: Query, indexer: Indexer, sql: Sql) -> Where:
+    """Compile the criteria of a search."""
+    clause = Where(
+        type=query.type, sql=sql, key=indexer.key, zone=indexer.zone, now=datetime.now(UTC), base=indexer.base
+    )
+    for criterion in query.criteria:
+        compile_one(criterion, clause)
+    return clause
+
+
+def compile_one(criterion: Criterion, clause: Where) -> None:
+    """Add one criterion to a clause."""
+    kind = criterion.parameter.kind
+    if criterion.modifier == "missing":
+        missing(criterion, clause)
+    elif kind in _KINDS:
+        _KINDS[kind](criterion, clause)
+    else:
+        raise refuse_kind(criterion)
+
+
+def refuse_kind(criterion: Criterion) -> Exception:
+    """Say that a parameter is known but cannot be searched yet."""
+    if criterion.modifier:
+        return refuse_modifier(criterion, ())
+    text = f"{criterion.parameter.code} is a {criterion.parameter.kind} parameter; these cannot be searched yet."
+    return problem("not-supported", text, expression=criterion.place)
