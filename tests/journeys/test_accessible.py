@@ -16,10 +16,10 @@ SON = next(m.patient_id for m in demo_people() if m.patient_id)
 PAGES = {
     "tram": ["/", "/people", "/people/new", f"/records/{SON}", f"/records/{SON}/timeline", f"/records/{SON}/results",
              f"/records/{SON}/results/85354-9", f"/records/{SON}/documents", f"/records/{SON}/images", f"/records/{SON}/vitals/new",
-             f"/people/{SON}/edit", f"/telehealth/ask/{SON}", "/telehealth/sent"],
+             f"/people/{SON}/edit", f"/telehealth/ask/{SON}", "/telehealth/sent", "/verify"],
     "bstinh": ["/", "/telehealth/queue"],
     "chuyengia": ["/", "/telehealth/queue"],
-    "benhnhan": ["/", "/my-record", "/my-record/who-looked"],
+    "benhnhan": ["/", "/my-record", "/my-record/who-looked", "/verify"],
     "boyte": ["/", "/centre", "/centre/numbers/asked", "/centre/numbers/records"],
     "quantri": ["/", "/telehealth/signers"],
     "quantribv": ["/", "/centre/numbers/asked"],
