@@ -36,6 +36,8 @@ class Settings:
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     turn_secret: str = ""
+    #: hours for which the files of a bulk export are kept
+    export_hours: int = 24
 
     @property
     def base_url(self) -> str:
@@ -61,6 +63,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         workers=_whole("workers", text["workers"], default.workers, 256),
         zone=_zone(text["zone"] or default.zone),
         public_url=text["public_url"],
+        export_hours=_whole("export_hours", text["export_hours"], default.export_hours, 8760),
         **_relays(text),
     )
 

@@ -15,7 +15,7 @@ from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
 
-from . import binary, capability, errors, read, search, terminology, transaction, write
+from . import binary, bulk, capability, errors, read, search, terminology, transaction, write
 from .audit_events import read_audit, search_audit
 from .messages import FHIR_JSON, Handler, Request, Response
 from .operations import Operation, Operations
@@ -26,7 +26,7 @@ log = logging.getLogger("yersin.api")
 #: bodies longer than this are refused before they are read
 BODY_LIMIT = 64 * 2**20
 #: operations of this floor; those of the rooms come beside them
-OWN: Sequence[Operation] = terminology.OPERATIONS
+OWN: Sequence[Operation] = (*bulk.OPERATIONS, *terminology.OPERATIONS)
 
 
 class Api:
@@ -148,6 +148,8 @@ def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
     if path[0] not in r4.TYPE_NUMBER:
         if list(path) == ["metadata"]:
             return _of({"GET": capability.metadata}, method)
+        if path[0] == "bulkdata":
+            return bulk.route(method, path)
         text = f"{path[0]} is no resource type of FHIR R4. Look at /fhir/metadata for what is here."
         raise problem("not-found", text, status=404)
     return _of_resources(method, path)

@@ -36,6 +36,7 @@ INTERACTIONS = (
         "list",
         "verify",
         "revoke",
+        "export",
         "terms",
     ),
 )

@@ -49,6 +49,7 @@ def _statement(base: str, operations: Operations) -> bytes:
         "date": "2026-11-22",
         "publisher": "Yersin",
         "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": {"name": "Yersin", "version": version("yersin")},
         "implementation": {"description": "Yersin FHIR R4 server", "url": base},
         "fhirVersion": "4.0.1",

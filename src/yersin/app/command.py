@@ -15,6 +15,8 @@ from typing import Any
 import click
 
 from yersin import settings as settings_
+from yersin.api.bulk import commanding
+from yersin.api.bulk.jobs import Job
 from yersin.api.importing import Finding, Importer, Report
 from yersin.db import DatabaseFailure, embedded
 from yersin.fhir.problem import Problem
@@ -23,7 +25,9 @@ from yersin.guard.tokens import Tokens
 from yersin.guard.who import system
 from yersin.registry import units_loading
 from yersin.settings import BadSettingError, Settings
-from yersin.terminology import icd10
+from yersin.terminology import icd9cm, icd10, loinc, ucum_essence
+from yersin.terminology.loaded import Reader
+from yersin.terminology.loaded import load as load_file
 
 from . import demonstration, logs, serving, working
 from .ground import opened, prepared
@@ -131,19 +135,57 @@ def _without_values(finding: Finding) -> str:
 
 
 @command.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--type", "types", multiple=True, help="Type of resource; may stand several times. Without it: all types."
+)
+@click.option("--since", default="", help="Only what changed after this date or moment, and what was deleted since.")
+def export(folder: Path, types: tuple[str, ...], since: str) -> None:
+    """Export resources as NDJSON, readable by whoever reads the folder. Example: yersin export out --type Patient --since 2026-11-01
+
+    Run again after an interruption, it goes on where it was cut off.
+    """
+    _run(_export(_settings(), folder.absolute(), types, since))
+
+
+async def _export(settings: Settings, folder: Path, types: tuple[str, ...], since: str) -> None:
+    begun = time.monotonic()
+
+    def tell(job: Job) -> None:
+        click.echo(f"\r{job.resources} resources", nl=False, err=True)
+
+    async with _ground(settings) as ground:
+        try:
+            job, files = await commanding.export(ground.access(system("HSYSADMIN")), folder, types, since, tell)
+        except FileExistsError as error:
+            raise click.ClickException(
+                f"{folder} is not empty, and holds no such export to go on with. Choose an empty folder."
+            ) from error
+    seconds = time.monotonic() - begun
+    click.echo(err=True)
+    click.echo(
+        f"{job.resources} resources in {len(files)} files in {seconds:.1f} s ({job.resources / seconds:.0f}/s), as of "
+        f"{job.moment.at.isoformat()}"
+    )
+
+
+@command.command()
 @click.option("--scope", required=True, help="SMART system scopes, such as 'system/*.cruds'.")
 @click.option("--ttl", default="1h", show_default=True, help="How long the token lives: 90s, 30m, 1h, 7d.")
-def token(scope: str, ttl: str) -> None:
+@click.option(
+    "--name", default="local administrator", show_default=True, help="Program that it is for; exports are its own."
+)
+def token(scope: str, ttl: str, name: str) -> None:
     """Print an access token for scripts on this machine. Example: yersin token --scope 'system/*.rs' --ttl 30m"""
     match = re.fullmatch(r"(\d+)([smhd])", ttl)
     if match is None:
         raise click.BadParameter(f"{ttl!r}; write a number and a unit, such as 90s, 30m, 1h or 7d", param_hint="--ttl")
-    _run(_token(_settings(), scope, int(match[1]) * _UNITS[match[2]]))
+    _run(_token(_settings(), scope, int(match[1]) * _UNITS[match[2]], name))
 
 
-async def _token(settings: Settings, scope: str, seconds: int) -> None:
+async def _token(settings: Settings, scope: str, seconds: int, name: str) -> None:
     async with _ground(settings) as ground:
-        click.echo(Tokens(ground.keys).make(scope, seconds))
+        click.echo(Tokens(ground.keys).make(scope, seconds, name))
 
 
 @command.command()
@@ -165,7 +207,7 @@ def worker() -> None:
 
 @command.group()
 def load() -> None:
-    """Load official lists: administrative units, ICD-10."""
+    """Load official lists: administrative units, ICD-10, ICD-9-CM procedures, LOINC, UCUM."""
 
 
 @load.command(name="units")
@@ -195,6 +237,36 @@ async def _load_icd10(settings: Settings, path: Path) -> None:
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     click.echo(f"{codes} ICD-10 codes")
+
+
+@load.command(name="icd9cm")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def load_icd9cm(path: Path) -> None:
+    """Load the ministry's ICD-9-CM procedures (Decision 4440/QĐ-BYT). Example: yersin load icd9cm icd9cm.xlsx"""
+    _run(_load_list(_settings(), path, icd9cm.read, "ICD-9-CM procedures"))
+
+
+@load.command(name="loinc")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def load_loinc(path: Path) -> None:
+    """Load a release of LOINC, whose licence you accept by that. Example: yersin load loinc Loinc_2.78.zip"""
+    _run(_load_list(_settings(), path, loinc.read, "LOINC codes"))
+
+
+@load.command(name="ucum")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def load_ucum(path: Path) -> None:
+    """Load the units of UCUM, to be found by name. Example: yersin load ucum ucum-essence.xml"""
+    _run(_load_list(_settings(), path, ucum_essence.read, "UCUM units"))
+
+
+async def _load_list(settings: Settings, path: Path, read: Reader, what: str) -> None:
+    async with _ground(settings) as ground, ground.database.acquire() as connection:
+        try:
+            codes, version = await load_file(connection, path, read)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"{codes} {what}, version {version or 'not told'}")
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yersin.api import importing
+from yersin.api import bulk, importing
 from yersin.db.migrate import Step
 from yersin.guard import accounts, audit, care, keys, sessions
 from yersin.store import schema
@@ -22,5 +22,8 @@ _GROUND = (
 #: rooms' own tables come after the ground's, under the numbers they were given when they were new
 STEPS = (
     *_GROUND,
-    *sorted((*views.STEPS, *terminology.STEPS, *(step for room in ROOMS for step in room.tables)), key=lambda step: step.number),
+    *sorted(
+        (*views.STEPS, *bulk.STEPS, *terminology.STEPS, *(step for room in ROOMS for step in room.tables)),
+        key=lambda step: step.number,
+    ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from yersin import settings
+from yersin.api.bulk import Exporter
 from yersin.guard import audit
 from yersin.guard.access import Ground
 from yersin.jobs.periodic import Task
@@ -36,4 +38,10 @@ def clearing(ground: Ground) -> Task:
     return Task(name="house.clearing", every=3600.0, work=work)
 
 
-TASKS = (filing, clearing)
+def exporting(ground: Ground) -> Task:
+    """Work on bulk exports, a file at a time."""
+    chosen = settings.read()
+    return Task(name="bulk.export", every=0.5, work=Exporter(ground, chosen.data_dir, chosen.export_hours).work)
+
+
+TASKS = (filing, clearing, exporting)

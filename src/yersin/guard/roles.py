@@ -24,6 +24,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "person.find",
             "account.write",
             "figures.read",
+            "export",
         }
     ),
     "doctor": _CARE | {"telehealth.ask", "telehealth.answer", "telehealth.sign"},
