@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 import zstandard
 
-
 OUTPUT = Path(__file__).resolve().parents[1] / "src" / "yersin" / "terminology" / "r4" / "definitions.ndjson.zst"
 KINDS = ("CodeSystem", "ValueSet", "ConceptMap")
 NEEDED_NOWHERE = frozenset(

@@ -25,7 +25,9 @@ from yersin.guard.tokens import Tokens
 from yersin.guard.who import system
 from yersin.registry import units_loading
 from yersin.settings import BadSettingError, Settings
-from yersin.terminology import icd10
+from yersin.terminology import icd9cm, icd10, loinc, ucum_essence
+from yersin.terminology.loaded import Reader
+from yersin.terminology.loaded import load as load_file
 
 from . import demonstration, logs, serving, working
 from .ground import opened, prepared
@@ -205,7 +207,7 @@ def worker() -> None:
 
 @command.group()
 def load() -> None:
-    """Load official lists: administrative units, ICD-10."""
+    """Load official lists: administrative units, ICD-10, ICD-9-CM procedures, LOINC, UCUM."""
 
 
 @load.command(name="units")
@@ -235,6 +237,36 @@ async def _load_icd10(settings: Settings, path: Path) -> None:
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     click.echo(f"{codes} ICD-10 codes")
+
+
+@load.command(name="icd9cm")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def load_icd9cm(path: Path) -> None:
+    """Load the ministry's ICD-9-CM procedures (Decision 4440/QĐ-BYT). Example: yersin load icd9cm icd9cm.xlsx"""
+    _run(_load_list(_settings(), path, icd9cm.read, "ICD-9-CM procedures"))
+
+
+@load.command(name="loinc")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def load_loinc(path: Path) -> None:
+    """Load a release of LOINC, whose licence you accept by that. Example: yersin load loinc Loinc_2.78.zip"""
+    _run(_load_list(_settings(), path, loinc.read, "LOINC codes"))
+
+
+@load.command(name="ucum")
+@click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def load_ucum(path: Path) -> None:
+    """Load the units of UCUM, to be found by name. Example: yersin load ucum ucum-essence.xml"""
+    _run(_load_list(_settings(), path, ucum_essence.read, "UCUM units"))
+
+
+async def _load_list(settings: Settings, path: Path, read: Reader, what: str) -> None:
+    async with _ground(settings) as ground, ground.database.acquire() as connection:
+        try:
+            codes, version = await load_file(connection, path, read)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"{codes} {what}, version {version or 'not told'}")
 
 
 @asynccontextmanager

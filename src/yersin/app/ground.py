@@ -14,7 +14,7 @@ from yersin.guard.keys import master_key, open_keys
 from yersin.guard.laws import gathered
 from yersin.search.rows import Indexer
 from yersin.settings import Settings
-from yersin.terminology import intake
+from yersin.terminology import icd10, intake
 
 from .rooms import ROOMS
 from .schema import STEPS
@@ -42,5 +42,6 @@ async def prepared(url: str) -> None:
         await migrate(database, STEPS)
         await database.execute("SELECT make_months('change_log', 2), make_months('audit', 2)")
         await intake.ensure(database)
+        await icd10.ensure(database)
     finally:
         await database.close()

@@ -94,7 +94,7 @@ def _listed(system: JSON) -> list[Listed]:
         above = place.get(parent.lower() if folds else parent) if parent else None
         if above is not None and above != place[key]:
             listed[place[key]].parents.append(above)
-    _take_in_properties(listed, place)
+    _take_in_properties(listed, place, folds=folds)
     return listed
 
 
@@ -107,12 +107,13 @@ def _walked(concepts: Sequence[JSON]) -> Iterator[tuple[JSON, str]]:
         waiting += [(child, str(concept["code"])) for child in reversed(concept.get("concept", ()))]
 
 
-def _take_in_properties(listed: list[Listed], place: Mapping[str, int]) -> None:
+def _take_in_properties(listed: list[Listed], place: Mapping[str, int], *, folds: bool) -> None:
     """Parents and children that are told as properties, where a concept has more than one parent."""
     for n, one in enumerate(listed):
         for part in one.concept.get("property", ()):
             if part.get("code") in ("parent", "child"):
-                other = place.get(text_of(part))
+                code = text_of(part)
+                other = place.get(code.lower() if folds else code)
                 if other is not None and other != n:
                     below, above = (n, other) if part["code"] == "parent" else (other, n)
                     listed[below].parents.append(above)

@@ -12,6 +12,8 @@ from lxml import etree
 
 _NS = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _COLUMN = re.compile(r"[A-Z]+")
+#: rows within which a list says what its columns are
+HEADING_WITHIN = 50
 _SIZE_LIMIT = 200 * 1024 * 1024
 
 
