@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -38,6 +39,8 @@ class Settings:
     turn_secret: str = ""
     #: hours for which the files of a bulk export are kept
     export_hours: int = 24
+    #: networks that subscriptions may call although they are not public
+    hook_networks: tuple[str, ...] = ()
 
     @property
     def base_url(self) -> str:
@@ -64,6 +67,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         zone=_zone(text["zone"] or default.zone),
         public_url=text["public_url"],
         export_hours=_whole("export_hours", text["export_hours"], default.export_hours, 8760),
+        hook_networks=_networks(text["hook_networks"]),
         **_relays(text),
     )
 
@@ -73,6 +77,18 @@ def _relays(text: Mapping[str, str]) -> dict[str, Any]:
     if turn and not text["turn_secret"]:
         raise BadSettingError("YERSIN_TURN is set without YERSIN_TURN_SECRET; give the static-auth-secret of coturn")
     return {"stun": stun, "turn": turn, "turn_secret": text["turn_secret"]}
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    found = tuple(text.replace(",", " ").split())
+    for each in found:
+        try:
+            ip_network(each)
+        except ValueError as error:
+            raise BadSettingError(
+                f"YERSIN_HOOK_NETWORKS holds {each!r}; use networks such as 10.1.0.0/16 or fd00::/8"
+            ) from error
+    return found
 
 
 def _addresses(name: str, text: str) -> tuple[str, ...]:

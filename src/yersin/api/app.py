@@ -15,7 +15,7 @@ from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
 
-from . import binary, bulk, capability, errors, read, search, terminology, transaction, write
+from . import binary, bulk, capability, errors, read, search, subscriptions, terminology, transaction, write
 from .audit_events import read_audit, search_audit
 from .messages import FHIR_JSON, Handler, Request, Response
 from .operations import Operation, Operations
@@ -26,7 +26,7 @@ log = logging.getLogger("yersin.api")
 #: bodies longer than this are refused before they are read
 BODY_LIMIT = 64 * 2**20
 #: operations of this floor; those of the rooms come beside them
-OWN: Sequence[Operation] = (*bulk.OPERATIONS, *terminology.OPERATIONS)
+OWN: Sequence[Operation] = (*bulk.OPERATIONS, *subscriptions.OPERATIONS, *terminology.OPERATIONS)
 
 
 class Api:

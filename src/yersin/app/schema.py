@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yersin.api import bulk, importing
+from yersin.api import bulk, importing, subscriptions
 from yersin.db.migrate import Step
 from yersin.guard import accounts, audit, care, keys, sessions
 from yersin.store import schema
@@ -23,7 +23,13 @@ _GROUND = (
 STEPS = (
     *_GROUND,
     *sorted(
-        (*views.STEPS, *bulk.STEPS, *terminology.STEPS, *(step for room in ROOMS for step in room.tables)),
+        (
+            *views.STEPS,
+            *bulk.STEPS,
+            *subscriptions.STEPS,
+            *terminology.STEPS,
+            *(step for room in ROOMS for step in room.tables),
+        ),
         key=lambda step: step.number,
     ),
 )

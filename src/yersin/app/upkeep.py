@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from yersin import settings
 from yersin.api.bulk import Exporter
+from yersin.api.subscriptions import Deliverer, Follower
+from yersin.api.subscriptions.outgoing import Caller
 from yersin.guard import audit
 from yersin.guard.access import Ground
 from yersin.jobs.periodic import Task
@@ -44,4 +48,15 @@ def exporting(ground: Ground) -> Task:
     return Task(name="bulk.export", every=0.5, work=Exporter(ground, chosen.data_dir, chosen.export_hours).work)
 
 
-TASKS = (filing, clearing, exporting)
+def following(ground: Ground) -> Task:
+    """Put down what is to be told to whom."""
+    return Task(name="subscriptions.following", every=0.5, work=Follower(ground).work)
+
+
+def delivering(ground: Ground) -> Task:
+    """Tell it."""
+    caller = Caller(inside=[ip_network(each) for each in settings.read().hook_networks])
+    return Task(name="subscriptions.delivering", every=0.5, work=Deliverer(ground, caller).work)
+
+
+TASKS = (filing, clearing, exporting, following, delivering)

@@ -29,6 +29,7 @@ PURPOSES = (
     "blobs",
     "signers",
     "drafts",
+    "subscriptions",
 )
 
 DDL = """

@@ -25,6 +25,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "account.write",
             "figures.read",
             "export",
+            "subscriptions.watch",
         }
     ),
     "doctor": _CARE | {"telehealth.ask", "telehealth.answer", "telehealth.sign"},
@@ -37,7 +38,15 @@ ROLES: Mapping[str, frozenset[str]] = {
         {"directory.read", "directory.write", "account.write", "figures.read", "figures.list"}
     ),
     "administrator": frozenset(
-        {"directory.read", "directory.write", "account.write", "audit.read", "figures.read", "certificate.revoke"}
+        {
+            "directory.read",
+            "directory.write",
+            "account.write",
+            "audit.read",
+            "figures.read",
+            "certificate.revoke",
+            "subscriptions.watch",
+        }
     ),
     "analyst": frozenset({"directory.read", "figures.read"}),
     "auditor": frozenset({"directory.read", "audit.read"}),

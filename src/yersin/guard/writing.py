@@ -26,7 +26,7 @@ from yersin.store.identity import RowId, new_id, row_id
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
-from . import audit, care, laws, opening
+from . import audit, care, laws, opening, subscribing
 from .roles import may
 from .scope import in_chart
 
@@ -261,6 +261,8 @@ def draft(access: Access, change: Change) -> Draft:
                 "required", "The resource needs the id of the address it is sent to.", expression=f"{type_name}.id"
             )
         row, op, expected = row_id(type_name, resource.id), "U", change.expected
+    if isinstance(resource, r4.Subscription):
+        subscribing.prepare(access, resource)
     return _stored(access, resource, row, op, expected)
 
 
