@@ -200,8 +200,8 @@ def test_includes_follow_references_both_ways(client: Client) -> None:
     "query",
     [
         "nonsense=1", "birthdate=yesterday", "birthdate:exact=1980", "name:below=x", "_sort=nonsense", "_count=-1", "_count=x",
-        "_total=some", "_summary=text", "name=", "_include=Patient", "_include=Nonsense:x", "_include=Patient:name", "_inclusion=x",
-        "_sort=", "active:missing=perhaps", "general-practitioner.name=x", "_has:Observation:patient:code=x", "_filter=x",
+        "_total=some", "name=", "_include=Patient", "_include=Nonsense:x", "_include=Patient:name", "_inclusion=x",
+        "_sort=", "active:missing=perhaps", "general-practitioner.nonsense=x", "_has:Observation:patient=x", "_filter=x",
         "gender:not-a-modifier=x",
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ _SPECIAL: dict[str, JSON] = {
     "ChargeItem": {"status": "billable", "code": {"text": "x"}, "subject": {"reference": "Patient/spec-nobody"}},
     "RiskAssessment": {"status": "final", "subject": {"reference": "Patient/spec-nobody"}},
     "Invoice": {"status": "issued"},
+    "Encounter": {"status": "finished"},
     "Questionnaire": {"status": "active"},
 }
 
@@ -40,7 +41,7 @@ def put(node: JSON, path: list[str], text: str) -> None:
         put(inner, rest, text)
         node[plain] = [inner] if name.endswith("[]") else inner
         return
-    suffix, value = _value(plain, text)
+    suffix, value = _value(name if name in _READERS else plain, text)
     node[plain + suffix if name.endswith("[x]") else plain] = [value] if name.endswith("[]") else value
 
 
@@ -135,7 +136,12 @@ _READERS: dict[str, Callable[[str], tuple[str, Any]]] = {
     "code": _concept,
     "identifier": _identifier,
     "telecom": _contact,
-    "name": _name,
+    "name[]": _name,
+    "class": lambda text: ("", {"code": text}),
+    "encounter": _reference,
+    "partOf": _reference,
+    "performer": _reference,
+    "serviceProvider": _reference,
     "subject": _reference,
     "managingOrganization": _reference,
     "generalPractitioner": _reference,

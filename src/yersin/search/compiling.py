@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from yersin.db.sql import Sql
 from yersin.fhir.problem import problem
 
-from . import date, number, quantity, reference, string, token, uri
+from . import compartment, date, number, quantity, reference, string, token, uri
 from .missing import missing
-from .page import Criterion, Query
+from .page import Criterion, Join, Lookup, Query
 from .rows import Indexer
 from .where import Where, refuse_modifier
 
@@ -26,12 +26,20 @@ _KINDS: dict[str, Callable[[Criterion, Where], None]] = {
 
 
 def where_of(query: Query, indexer: Indexer, sql: Sql) -> Where:
-    """Compile the criteria of a search."""
+    """Compile the criteria of a search. Raises Problem for joins and look-ups that are not settled."""
+    unsettled: tuple[Join | Lookup, ...] = (*query.joins, *query.lookups)
+    for open_one in unsettled:
+        text = f"{open_one.place}: this kind of search is not supported here."
+        raise problem("not-supported", text, expression=open_one.place)
     clause = Where(
         type=query.type, sql=sql, key=indexer.key, zone=indexer.zone, now=datetime.now(UTC), base=indexer.base
     )
+    if query.within is not None:
+        compartment.where(*query.within, clause)
     for criterion in query.criteria:
         compile_one(criterion, clause)
+    for condition in query.settled:
+        clause.add(condition.text(sql))
     return clause
 
 

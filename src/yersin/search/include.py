@@ -49,13 +49,14 @@ async def _forward(
     wanted: dict[str, set[UUID]] = {}
     for version in matches:
         if version.type == rule.source:
-            for type_name, logical_id in _targets(extract(version.resource()), indexer.base):
+            for type_name, logical_id in targets(extract(version.resource()), indexer.base):
                 if type_name in r4.TYPE_NUMBER and rule.target in ("", type_name):
                     wanted.setdefault(type_name, set()).add(row_id(type_name, logical_id).id)
     return [v for name, ids in wanted.items() for v in await current(connection, name, sorted(ids), scope)]
 
 
-def _targets(values: Iterable[Any], base: str) -> Iterable[tuple[str, str]]:
+def targets(values: Iterable[Any], base: str) -> Iterable[tuple[str, str]]:
+    """Give the type and id of each reference to a resource of this server."""
     for value in values:
         text = reference_text(value.reference, base) if isinstance(value, r4.Reference) and value.reference else ""
         type_name, _, logical_id = text.partition("/")

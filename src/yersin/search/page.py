@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlencode
 
+from yersin.db.sql import Sql
+from yersin.fhir import r4
 from yersin.fhir.parameters import Parameter, parameters
-from yersin.fhir.problem import problem
+from yersin.fhir.problem import Problem, problem
 from yersin.store.versions import Version
 
 #: results on a page when the client does not say, and at most
 COUNT, COUNT_LIMIT = 50, 1000
 _SETTINGS = frozenset({"_count", "_sort", "_summary", "_total"})
 _PLAIN = frozenset({"_format", "_pretty"})
-_LATER = frozenset(
-    {"_filter", "_query", "_contained", "_containedType", "_has", "_list", "_text", "_content", "_elements", "_type"}
-)
+_LATER = frozenset({"_filter", "_query", "_contained", "_containedType", "_elements", "_type"})
+#: what is answered by the content of resources or of others, not by an index
+_LOOKED_UP = frozenset({"_list", "_text", "_content"})
+_TOKEN_LOOKED_UP = frozenset({"text", "in", "not-in", "above", "below"})
+#: steps of a chain
+DEPTH_LIMIT = 10
+#: types that one step of a chain may lead to
+TYPES_LIMIT = 20
 _SORTED_KINDS = frozenset({"date", "number", "quantity", "string"})
 
 
@@ -35,6 +43,40 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """A criterion that no index answers; `parameter` is None for what the specification defines beside the parameters."""
+
+    place: str
+    parameter: Parameter | None
+    modifier: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One type that a join may lead to: the reference that leads there, and what is asked of the resources there."""
+
+    parameter: Parameter
+    query: Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """Other resources that a match must refer to (a chain), or that must refer to it (`_has`), by any of some ways."""
+
+    place: str
+    reverse: bool
+    ways: tuple[Way, ...]
+
+
+class Condition(Protocol):
+    """What a join or a look-up became: a condition on rows `r` of the type searched."""
+
+    def text(self, sql: Sql) -> str:
+        """Write the condition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sort:
     """One rule of `_sort`."""
 
@@ -44,11 +86,15 @@ class Sort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Include:
-    """One `_include` or `_revinclude`: references of `source` by `parameter`, narrowed to `target` when given."""
+    """One `_include` or `_revinclude`: references of `source` by `parameter`, narrowed to `target` when given.
+
+    `iterate`: from what was included, too.
+    """
 
     source: str
     parameter: Parameter
     target: str
+    iterate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +103,14 @@ class Query:
 
     type: str
     criteria: tuple[Criterion, ...] = ()
+    joins: tuple[Join, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    #: what joins and look-ups became; each must hold
+    settled: tuple[Condition, ...] = ()
+    #: the compartment to stay in: its type and id
+    within: tuple[str, str] | None = None
+    #: parameters that were left out because they are unknown, and why
+    ignored: tuple[tuple[str, str], ...] = ()
     sort: tuple[Sort, ...] = ()
     includes: tuple[Include, ...] = ()
     revincludes: tuple[Include, ...] = ()
@@ -70,12 +124,15 @@ class Query:
     known_total: int | None = None
 
     @staticmethod
-    def of(type_name: str, pairs: Iterable[tuple[str, str]]) -> Query:
-        """Read a search. Raises Problem naming the parameter that cannot be searched, and the ones that can."""
+    def of(type_name: str, pairs: Iterable[tuple[str, str]], *, lenient: bool = False) -> Query:
+        """Read a search. Raises Problem naming the parameter that cannot be searched, and the ones that can.
+
+        `lenient`: what is not known is left out, and named in `ignored`.
+        """
         reader = _Reader(type_name)
         listed = list(pairs)
         for name, value in listed:
-            reader.take(name, value)
+            reader.take(name, value, lenient=lenient)
         return reader.query(urlencode(listed))
 
 
@@ -117,10 +174,21 @@ class _Reader:
         self.type = type_name
         self.known = parameters(type_name)
         self.criteria: list[Criterion] = []
+        self.joins: list[Join] = []
+        self.lookups: list[Lookup] = []
+        self.ignored: list[tuple[str, str]] = []
         self.settings: dict[str, object] = {}
 
-    def take(self, name: str, value: str) -> None:
+    def take(self, name: str, value: str, *, lenient: bool = False) -> None:
         """Read one parameter."""
+        try:
+            self._take(name, value)
+        except Problem as refusal:
+            if not lenient or refusal.issues[0].code != "not-supported":
+                raise
+            self.ignored.append((name, refusal.issues[0].diagnostics))
+
+    def _take(self, name: str, value: str) -> None:
         if name in _SETTINGS:
             getattr(self, f"_take{name}")(value)
         elif name in _PLAIN:
@@ -131,20 +199,80 @@ class _Reader:
             self._criterion(name, value)
 
     def query(self, text: str) -> Query:
-        return Query(type=self.type, criteria=tuple(self.criteria), text=text, **self.settings)  # type: ignore[arg-type] # one setter a field
+        return Query(
+            type=self.type,
+            criteria=tuple(self.criteria),
+            joins=tuple(self.joins),
+            lookups=tuple(self.lookups),
+            ignored=tuple(self.ignored),
+            text=text,
+            **self.settings,  # type: ignore[arg-type] # one setter a field
+        )
 
     def _criterion(self, name: str, value: str) -> None:
+        if value == "":
+            raise problem("invalid", f"{name} is empty; give it a value or leave it out.", expression=name)
+        if name.startswith("_has:"):
+            self.joins.append(self._reverse(name, value))
+        elif "." in name:
+            self.joins.append(self._chain(name, value))
+        else:
+            self._simple(name, value)
+
+    def _simple(self, name: str, value: str) -> None:
         code, _, modifier = name.partition(":")
-        if "." in code or code in _LATER:
-            raise problem("not-supported", f"{name}: this kind of search is not supported yet.", expression=name)
+        if code in _LATER:
+            raise problem("not-supported", f"{name}: this kind of search is not supported.", expression=name)
+        if code in _LOOKED_UP and not modifier:
+            self.lookups.append(Lookup(place=name, parameter=None, modifier=code, values=split(value)))
+            return
+        parameter = self._parameter(code, name)
+        if parameter.kind == "token" and code != "_id" and modifier in _TOKEN_LOOKED_UP:
+            self.lookups.append(Lookup(place=name, parameter=parameter, modifier=modifier, values=split(value)))
+        else:
+            self.criteria.append(Criterion(parameter=parameter, modifier=modifier, values=split(value)))
+
+    def _parameter(self, code: str, name: str) -> Parameter:
         parameter = self.known.get(code)
         if parameter is None:
             text = f"{self.type} has no search parameter {code}. It has: {', '.join(sorted(self.known))}."
             raise problem("not-supported", text, expression=name)
-        values = split(value)
-        if value == "":
-            raise problem("invalid", f"{name} is empty; give it a value or leave it out.", expression=name)
-        self.criteria.append(Criterion(parameter=parameter, modifier=modifier, values=values))
+        return parameter
+
+    def _chain(self, name: str, value: str) -> Join:
+        """Read `subject:Patient.name`: the reference, the type it leads to or any that fits, and what is asked there."""
+        head, _, rest = name.partition(".")
+        code, _, only = head.partition(":")
+        parameter = _followed(self._parameter(code, name), name)
+        targets = parameter.targets or tuple(r4.TYPE_NUMBER)
+        if only and only not in targets:
+            text = f"{name}: {code} of {self.type} does not refer to {only}; it may to {', '.join(targets)}."
+            raise problem("invalid", text, expression=name)
+        fitting = (only,) if only else tuple(t for t in targets if t != "AuditEvent" and _fits(t, rest))
+        if len(fitting) > TYPES_LIMIT:
+            text = f"{name}: {code} may refer to {len(fitting)} types that have {rest}; write {code}:Type.{rest}."
+            raise problem("too-costly", text, expression=name)
+        if not fitting:
+            text = f"{name}: nothing that {code} of {self.type} refers to has a search parameter {rest}."
+            raise problem("not-supported", text, expression=name)
+        ways = tuple(Way(parameter=parameter, query=_asked_of(t, rest, value, name)) for t in fitting)
+        return Join(place=name, reverse=False, ways=ways)
+
+    def _reverse(self, name: str, value: str) -> Join:
+        """Read `_has:Observation:patient:code`: the type that refers, by which reference, and what is asked of it."""
+        _, source, code, rest = (*name.split(":", 3), "", "", "")[:4]
+        parameter = parameters(source).get(code)
+        if parameter is None or not rest:
+            text = (
+                f"{name}: write _has:Type:reference:parameter, where the reference is a search parameter of that type."
+            )
+            raise problem("not-supported", text, expression=name)
+        parameter = _followed(parameter, name)
+        if parameter.targets and self.type not in parameter.targets:
+            text = f"{name}: {code} of {source} does not refer to {self.type}, but to {', '.join(parameter.targets)}."
+            raise problem("invalid", text, expression=name)
+        way = Way(parameter=parameter, query=_asked_of(source, rest, value, name))
+        return Join(place=name, reverse=True, ways=(way,))
 
     def _take_count(self, value: str) -> None:
         if not value.isdecimal():
@@ -178,19 +306,72 @@ class _Reader:
 
     def _take_inclusion(self, name: str, value: str) -> None:
         kind, _, modifier = name.partition(":")
+        if modifier not in ("", "iterate"):
+            raise problem("not-supported", f"{name}: it takes no modifier but :iterate.", expression=name)
         source, code, target = (*value.split(":"), "", "")[:3]
-        if modifier or source == "*" or code == "*":
-            raise problem(
-                "not-supported", f"{name}={value}: `:iterate` and `*` are not supported yet.", expression=name
-            )
-        parameter = parameters(source).get(code)
-        if parameter is None or parameter.kind != "reference":
-            text = f"{name}={value}: write Type:parameter, where the parameter is a reference of that type."
-            raise problem("invalid", text, expression=name)
         field = "includes" if kind == "_include" else "revincludes"
         before = self.settings.get(field, ())
         assert isinstance(before, tuple)  # noqa: S101 - for the type checker: only this method sets it
-        self.settings[field] = (*before, Include(source=source, parameter=parameter, target=target))
+        rules = [
+            Include(source=p.type, parameter=p, target=target, iterate=modifier == "iterate")
+            for p in self._followed_by(source, code, f"{name}={value}", reverse=kind == "_revinclude")
+        ]
+        self.settings[field] = (*before, *rules)
+
+    def _followed_by(self, source: str, code: str, place: str, *, reverse: bool) -> list[Parameter]:
+        """Find the references that an inclusion follows; `*` means all."""
+        if code == "*" or (source, code) == ("*", ""):
+            types = [source] if source != "*" else [*r4.TYPE_NUMBER] if reverse else [self.type]
+            every = [p for t in types for p in parameters(t).values() if p.kind == "reference" and not p.covers]
+            every = [p for p in every if not reverse or self.type in p.targets or not p.targets]
+            if every:
+                return every
+        parameter = parameters(source).get(code)
+        if parameter is None or parameter.kind != "reference":
+            text = f"{place}: write Type:parameter, where the parameter is a reference of that type, or *."
+            raise problem("invalid", text, expression=place.partition("=")[0])
+        return [parameter]
+
+
+def _fits(type_name: str, rest: str) -> bool:
+    """Whether a type can be asked the rest of a chain."""
+    if rest.startswith("_has:"):
+        _, source, code, _ = (*rest.split(":", 3), "", "", "")[:4]
+        parameter = parameters(source).get(code)
+        return parameter is not None and (not parameter.targets or type_name in parameter.targets)
+    head, dot, further = rest.partition(".")
+    parameter = parameters(type_name).get(head.partition(":")[0])
+    if parameter is None:
+        return head in _LOOKED_UP
+    if not dot:
+        return True
+    only = head.partition(":")[2]
+    targets = (only,) if only else parameter.targets or tuple(r4.TYPE_NUMBER)
+    return parameter.kind == "reference" and any(_fits(target, further) for target in targets)
+
+
+def _followed(parameter: Parameter, name: str) -> Parameter:
+    """Refuse to follow what is no reference by type and id."""
+    known = parameters(parameter.type)
+    if parameter.kind != "reference" or not any(
+        path.type == "Reference" for code in parameter.covers or (parameter.code,) for path in known[code].paths
+    ):
+        text = f"{name}: {parameter.code} of {parameter.type} is not a reference that can be followed."
+        raise problem("not-supported", text, expression=name)
+    return parameter
+
+
+def _asked_of(type_name: str, name: str, value: str, whole: str) -> Query:
+    """Read what a join asks of the resources it leads to."""
+    if whole.count(".") + whole.count("_has:") > DEPTH_LIMIT:
+        raise problem("too-costly", f"{whole}: a chain has at most {DEPTH_LIMIT} steps.", expression=whole)
+    if type_name == "AuditEvent":
+        raise problem("not-supported", f"{whole}: the audit is searched by itself only.", expression=whole)
+    reader = _Reader(type_name)
+    if name in _SETTINGS or name in _PLAIN or name.startswith(("_include", "_revinclude")):
+        raise problem("not-supported", f"{whole}: {name} says nothing about {type_name}.", expression=whole)
+    reader.take(name, value)
+    return reader.query("")
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from yersin.fhir.parameters import sorted_strings
 from yersin.search import emit_ranges, emit_words, tokens
 from yersin.search.build import Build, Row
 from yersin.search.extract import Emitter, compile_type
+from yersin.search.terms import Terms
 
 PEOPLE = {"Patient", "Practitioner", "RelatedPerson", "Person"}
 EMITTERS: dict[tuple[str, str], Emitter] = {**emit_words.EMITTERS, **emit_ranges.EMITTERS}
@@ -22,8 +23,9 @@ _REMEMBERED = 100_000
 class Indexer:
     """Makes index rows under one database's token key and zone."""
 
-    def __init__(self, key: bytes, zone: ZoneInfo, *, base: str = "") -> None:
+    def __init__(self, key: bytes, zone: ZoneInfo, *, base: str = "", terms: Terms | None = None) -> None:
         self.key = key
+        self.terms = terms
         self.zone = zone
         self.base = base
         self._types: dict[str, tuple[Callable[[Any, Build], None], int]] = {}

@@ -23,6 +23,7 @@ from .include import included
 from .order import Order, order_of
 from .page import Found, Query
 from .rows import Indexer
+from .settling import settled
 from .where import Where
 
 __all__ = ["count", "search", "where_of"]
@@ -44,6 +45,7 @@ class _Hit(NamedTuple):
 
 async def search(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> Found:
     """Run a search under a scope."""
+    query = await settled(connection, indexer, query, scope)
     if query.summary == "count":
         return Found(total=await count(connection, indexer, query, scope))
     order = order_of(query)
@@ -131,7 +133,7 @@ def _snapshot(query: Query, sql: Sql) -> str:
 
 
 async def count(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> int:
-    """Count all matches."""
+    """Count all matches of a settled search."""
     clause = _clause(indexer, query, scope)
     total: int = await connection.fetchval(
         f"SELECT count(*) FROM {table(query.type)} r WHERE {clause.text()}", *clause.sql.arguments
