@@ -417,6 +417,17 @@ def invariants(definitions: list[dict[str, Any]]) -> dict[str, list[list[str]]]:
     return found
 
 
+def summary(definitions: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Name the elements of each struct that stand in a summary; a choice by its stem."""
+    found: dict[str, list[str]] = {}
+    for definition in definitions:
+        for element in definition["snapshot"]["element"][1:]:
+            parent, last = element["path"].rsplit(".", 1)
+            if element.get("isSummary") and is_own(definition, element, parent):
+                found.setdefault(path_name(parent), []).append(last.removesuffix("[x]"))
+    return found
+
+
 def table(value: dict[str, Any]) -> str:
     rows = ",\n".join(f"{json.dumps(k)}:{json.dumps(v, separators=(',', ':'))}" for k, v in sorted(value.items()))
     return "{\n" + rows + "\n}\n"
@@ -471,6 +482,7 @@ def generate(folder: Path) -> dict[str, str]:
     files["__init__.py"] = package_module([n.removesuffix(".py") for n in files if n[:4] in {"data", "reso"}])
     files["invariants.json"] = table(invariants(definitions))
     files["bindings.json"] = table(reader.bindings)
+    files["summary.json"] = table(summary(definitions))
     return files
 
 

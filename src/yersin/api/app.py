@@ -7,21 +7,42 @@ never logged. Source: https://hl7.org/fhir/R4/http.html
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from uuid import uuid4
+
+from msgspec import structs
 
 from yersin.db import DatabaseFailure
-from yersin.fhir import r4
+from yersin.fhir import r4, xml
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
 
-from . import binary, bulk, capability, errors, read, search, subscriptions, terminology, transaction, write
+from . import (
+    binary,
+    bulk,
+    capability,
+    errors,
+    formats,
+    history,
+    parts,
+    read,
+    search,
+    subscriptions,
+    terminology,
+    transaction,
+    write,
+)
 from .audit_events import read_audit, search_audit
-from .messages import FHIR_JSON, Handler, Request, Response
+from .messages import Handler, Request, Response
 from .operations import Operation, Operations
 
 Asker = Callable[[str, Mapping[bytes, bytes], str], Awaitable[Access]]
 log = logging.getLogger("yersin.api")
+_MARK = re.compile(rb"[A-Za-z0-9._:+/=\-]{1,128}").fullmatch
+#: what answers with other bodies than resources
+_RAW = (["Binary"], ["bulkdata"])
 
 #: bodies longer than this are refused before they are read
 BODY_LIMIT = 64 * 2**20
@@ -43,28 +64,42 @@ class Api:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        response = await self._respond(scope, receive)
+        talk = _Talk(dict(scope["headers"]))
+        response = await self._respond(scope, receive, talk)
+        marked = (b"x-request-id", talk.mark)
         if isinstance(response, binary.Raw):
-            await binary.send(response, scope["method"], send)
+            raw = structs.replace(response, headers=[*response.headers, marked])
+            await binary.send(raw, scope["method"], send)
             return
-        headers = [(b"content-type", FHIR_JSON), (b"content-length", str(len(response.body)).encode())]
+        body = response.body if talk.form is formats.PLAIN else talk.form.written(response.body)
+        headers = [(b"content-type", talk.form.media_type), marked]
+        if packed := formats.packed(talk.headers, body):
+            body = packed
+            headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+        headers += [(b"content-length", str(len(body)).encode())]
         headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), *response.headers]
-        body = b"" if scope["method"] == "HEAD" else response.body
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def _respond(self, scope: Any, receive: Any) -> Response:
+    async def _respond(self, scope: Any, receive: Any, talk: _Talk) -> Response:
         path = [part for part in scope["path"].split("/") if part][1:]
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        headers = dict(scope["headers"])
+        headers = talk.headers
         try:
             handler = route(method, path, self._operations)
+            talk.form = formats.wanted(headers, scope["query_string"], other=path[:1] in _RAW)
+            query = formats.without(scope["query_string"].decode("latin-1"))
             if handler is capability.metadata and not _asks_terminology(scope):
-                return capability.public(self._base, self._operations)
+                part, _ = parts.of_query("CapabilityStatement", query)
+                return (part or parts.WHOLE).of(capability.public(self._base, self._operations))
             client = scope.get("client") or ("", 0)
             access = await self._asker(method, headers, client[0])
+            talk.take(access)
             body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
-            query = scope["query_string"].decode("latin-1")
+            if body:
+                body = _read(method, path, headers, body)
+            if b"_format" in scope["query_string"]:
+                headers = {**headers, b"accept": formats.JSON}
             request = Request(
                 method=method,
                 path=path,
@@ -75,14 +110,45 @@ class Api:
                 base=self._base,
                 operations=self._operations,
             )
-            return await handler(request)
+            return await perform(request, handler)
         except Problem as refusal:
             return errors.answer(refusal)
         except DatabaseFailure as failure:
             return errors.away(failure)
         except Exception:  # whatever failed, the client gets an OperationOutcome and the log the trace
-            log.exception("unexpected failure in %s %s", method, "/".join(path[:1]))
+            log.exception("unexpected failure in %s %s (%s)", method, "/".join(path[:1]), talk.mark.decode())
             return errors.answer(problem("exception", "Something went wrong here; it has been noted.", status=500))
+
+
+class _Talk:
+    """A request and its answer as they travel: headers, the form of the answer, and the mark that names both."""
+
+    __slots__ = ("_given", "form", "headers", "mark")
+
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        self.headers = headers
+        self.form = formats.PLAIN
+        given = headers.get(b"x-request-id", b"")
+        self._given = bool(given and _MARK(given))
+        self.mark = given if self._given else str(uuid4()).encode()
+
+    def take(self, access: Access) -> None:
+        """Name the request as the audit does, unless the client has named it."""
+        if not self._given:
+            self.mark = str(access.who.request).encode()
+
+
+def _read(method: str, path: Sequence[str], headers: Mapping[bytes, bytes], body: bytes) -> bytes:
+    """Body as the handlers know it. Raises Problem (415) for what is no kind that is read here."""
+    body = formats.unpacked(headers, body, BODY_LIMIT)
+    kind = formats.kind_of(headers.get(b"content-type", b""))
+    if method != "PATCH" and kind == "xml":
+        return xml.read(body)
+    if method == "PATCH" or kind == "json" or (path[:1] == ["Binary"] and path[-1][0] not in "$_"):
+        return body
+    if kind == "form" and path and path[-1][0] in "$_":
+        return body
+    raise formats.refuse(kind)
 
 
 def _asks_terminology(scope: Any) -> bool:
@@ -134,9 +200,11 @@ _OWN_TYPE: Mapping[str, Mapping[str, Handler]] = {"AuditEvent": {"GET": search_a
 _WHOLE: Mapping[str, Handler] = {"GET": search.further, "POST": transaction.process}
 
 
-async def perform(request: Request) -> Response:
-    """Do an entry of a batch."""
-    return await route(request.method, request.path, request.operations)(request)
+async def perform(request: Request, handler: Handler | None = None) -> Response:
+    """Do one interaction, a request of its own or an entry of a batch, and answer with the parts that are wanted."""
+    part, request = parts.taken(request)
+    response = await (handler or route(request.method, request.path, request.operations))(request)
+    return part.of(response) if part else response
 
 
 def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
@@ -146,6 +214,8 @@ def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
     if path[-1][0] == "$" and (len(path) == 1 or path[0] in r4.TYPE_NUMBER):
         return operations.handler(method, path)
     if path[0] not in r4.TYPE_NUMBER:
+        if list(path) == ["_history"]:
+            return _of({"GET": history.history}, method)
         if list(path) == ["metadata"]:
             return _of({"GET": capability.metadata}, method)
         if path[0] == "bulkdata":
@@ -159,6 +229,8 @@ def _of_resources(method: str, path: Sequence[str]) -> Handler:
     if path[0] == "AuditEvent" and (method == "DELETE" or _is_ours(path)) and method != "GET":
         raise problem("not-supported", "The audit is read and searched; nobody changes it.", status=405)
     match path[1:]:
+        case ["_history"]:
+            return _of({"GET": history.history}, method)
         case []:
             return _of(_OWN_TYPE.get(path[0], _TYPE), method)
         case ["_search"]:
@@ -166,7 +238,7 @@ def _of_resources(method: str, path: Sequence[str]) -> Handler:
         case [_]:
             return _of(_OWN_INSTANCE.get(path[0], _INSTANCE), method)
         case [_, "_history"]:
-            return _of({"GET": read.history}, method)
+            return _of({"GET": history.history}, method)
         case [_, "_history", _]:
             return _of({"GET": read.vread}, method)
     raise problem("not-found", f"There is nothing at /{'/'.join(path)}.", status=404)

@@ -7,7 +7,7 @@ Sources: https://hl7.org/fhir/R4/binary.html#rest, RFC 9110 section 14 (ranges)
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -25,8 +25,9 @@ from yersin.imaging.resources import blob_of
 from yersin.store.identity import row_id
 from yersin.store.versions import Version
 
+from . import formats
 from . import read as resource
-from .messages import Request, Response
+from .messages import Request, Response, version_headers
 
 DDL = """
 CREATE TABLE blob_use (
@@ -35,7 +36,7 @@ CREATE TABLE blob_use (
 COMMENT ON TABLE blob_use IS 'Which Binary shows which file: what is not named here is swept, and served to nobody.';
 """
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
-_FHIR = ("application/fhir+json", "application/json+fhir", "application/json")
+_FHIR = ("application/fhir+json", "application/json+fhir", "application/json", "application/fhir+xml")
 _SHOWN = ("image/jpeg", "image/png", "application/pdf")
 
 
@@ -66,13 +67,28 @@ async def read(request: Request) -> Response:
     assert isinstance(binary, r4.Binary)  # noqa: S101 - its type is in the address
     if _wants_resource(request, binary):
         return resource.answer(request, version)
+    if resource.is_known(request, version):
+        return Response(status=304, headers=version_headers(version))
     return await content(request.access, version, request.header("range"))
+
+
+def received(request: Request) -> r4.Binary | None:
+    """Binary whose content was sent as it is; None where FHIR was sent (https://hl7.org/fhir/R4/binary.html#rest)."""
+    kind = request.header("content-type").strip()
+    if formats.kind_of(kind.encode("latin-1")) in ("json", "xml"):
+        return None
+    context = request.header("x-security-context").strip()
+    return r4.Binary(
+        contentType=" ".join(kind.split()),
+        data=b64encode(request.body).decode(),
+        securityContext=r4.Reference(reference=context) if context else None,
+    )
 
 
 def _wants_resource(request: Request, binary: r4.Binary) -> bool:
     """Decide what to send: what was asked for, else the resource where it holds its content itself."""
     accept = request.header("accept").lower()
-    if any(kind in accept for kind in _FHIR) or "_format" in request.query:
+    if any(kind in accept for kind in _FHIR):
         return True
     family = (binary.contentType or "").split("/", maxsplit=1)[0] + "/"
     return blob_of(binary) is None and not (len(family) > 1 and family in accept)

@@ -39,15 +39,17 @@ def search_entry(base: str, version: Version, mode: bytes) -> bytes:
     return b"{" + full_url(base, version) + b',"resource":' + version.json() + b',"search":{"mode":"' + mode + b'"}}'
 
 
-def history_bundle(base: str, versions: Sequence[Version]) -> bytes:
+def history_bundle(
+    base: str, versions: Sequence[Version], *, total: int | None, links: Sequence[tuple[str, str]]
+) -> bytes:
     """Bundle of type history."""
-    return bundle("history", (_history_entry(base, v) for v in versions), total=len(versions))
+    return bundle("history", (_history_entry(base, v) for v in versions), total=total, links=links)
 
 
 def _history_entry(base: str, version: Version) -> bytes:
     method = "DELETE" if version.deleted else "POST" if version.ver == 1 else "PUT"
     url = version.type if method == "POST" else f"{version.type}/{version.id}"
-    status = {"DELETE": "204", "POST": "201", "PUT": "200"}[method]
+    status = {"DELETE": "204 No Content", "POST": "201 Created", "PUT": "200 OK"}[method]
     response = {"status": status, "etag": version.etag, "lastModified": instant(version.upd)}
     entry = [full_url(base, version)]
     if not version.deleted:

@@ -16,7 +16,17 @@ from .audit_events import READERS
 from .messages import Request, Response
 from .operations import Operations
 
-_INTERACTIONS = ("read", "vread", "update", "patch", "delete", "history-instance", "create", "search-type")
+_INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
 _SEARCHED = frozenset({"string", "token", "reference", "date", "number", "quantity", "uri"})
 #: kept by the audit, which is searched in ways of its own
 _AUDITED = frozenset({"AuditEvent"})
@@ -40,7 +50,7 @@ def _statement(base: str, operations: Operations) -> bytes:
         "mode": "server",
         "security": {"description": "Bearer tokens; every access is recorded as an AuditEvent."},
         "resource": [_resource(name, operations) for name in r4.TYPE_NUMBER],
-        "interaction": [{"code": "transaction"}, {"code": "batch"}],
+        "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
         "operation": _operations("", operations),
     }
     statement = {
@@ -53,7 +63,7 @@ def _statement(base: str, operations: Operations) -> bytes:
         "software": {"name": "Yersin", "version": version("yersin")},
         "implementation": {"description": "Yersin FHIR R4 server", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "patchFormat": ["application/json-patch+json"],
         "rest": [_stated(rest)],
     }
@@ -86,13 +96,13 @@ def _resource(name: str, operations: Operations) -> dict[str, object]:
         "readHistory": True,
         "updateCreate": True,
         "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "multiple",
         "searchInclude": [f"{name}:{code}" for code in references],
         "searchRevInclude": _referring(name),
         "searchParam": _parameters(name, None),
         "operation": _operations(name, operations),
-        "conditionalRead": "full-support",
-        "conditionalUpdate": True,
-        "conditionalDelete": "multiple",
     }
     return _stated(stored)
 

@@ -19,8 +19,6 @@ from yersin.store.versions import Version
 if TYPE_CHECKING:
     from .operations import Operations
 
-FHIR_JSON = b"application/fhir+json; charset=utf-8"
-
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One interaction. `path` is what follows the base, split at slashes; `base` is the address clients use."""

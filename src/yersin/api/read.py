@@ -1,4 +1,4 @@
-"""Read, vread and instance history. Source: https://hl7.org/fhir/R4/http.html#read"""
+"""Read and vread. Source: https://hl7.org/fhir/R4/http.html#read"""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from yersin.fhir.problem import problem
 from yersin.store.versions import Version
 
-from .bundles import history_bundle
 from .messages import Request, Response, version_headers
 
 
@@ -33,12 +32,12 @@ def answer(request: Request, version: Version) -> Response:
     if version.deleted:
         raise problem("deleted", f"{version.type}/{version.id} was deleted; its history is still there.", status=410)
     headers = version_headers(version)
-    if _is_known(request, version):
+    if is_known(request, version):
         return Response(status=304, headers=headers)
     return Response(headers=headers, body=version.json())
 
 
-def _is_known(request: Request, version: Version) -> bool:
+def is_known(request: Request, version: Version) -> bool:
     """Whether the client has this version already (RFC 9110, 13.1): by its tag, else by its moment."""
     tags = request.header("if-none-match")
     if tags:
@@ -60,10 +59,3 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-async def history(request: Request) -> Response:
-    """GET [base]/[type]/[id]/_history"""
-    type_name, logical_id, _ = request.path
-    versions = await request.access.history(type_name, logical_id)
-    return Response(body=history_bundle(request.base, versions))

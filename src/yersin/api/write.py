@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from yersin.fhir import parse, r4
+from yersin.fhir import encode, parse, r4
 from yersin.fhir.problem import problem
 from yersin.guard import audit, holding
 from yersin.guard.writing import Create, Delete, Update, Writing, Written
 from yersin.store.identity import row_id
 
-from . import conditions, patching
+from . import binary, conditions, patching
 from .conditions import create_unless
 from .messages import Request, Response, location, told, version_headers
 
@@ -102,7 +102,10 @@ def _attempt(request: Request, interaction: str) -> audit.Entry:
 
 def _resource(request: Request, type_name: str) -> r4.Resource:
     if not request.body:
-        raise problem("required", f"The body is empty; send a {type_name} as JSON.")
+        raise problem("required", f"The body is empty; send a {type_name} as JSON or XML.")
+    if type_name == "Binary" and (sent := binary.received(request)) is not None:
+        sent.id = request.path[1] if len(request.path) > 1 else None
+        return parse(encode(sent))
     return parse(request.body, expect=type_name)
 
 

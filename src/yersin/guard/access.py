@@ -25,7 +25,7 @@ from yersin.search import people
 from yersin.search.page import Found, Query
 from yersin.search.rows import Indexer
 from yersin.search.run import search
-from yersin.store import reading
+from yersin.store import histories, reading
 from yersin.store import writing as store
 from yersin.store.identity import row_id
 from yersin.store.versions import Version
@@ -129,19 +129,29 @@ class Access:
             parts = [row["shares"] for row in await connection.fetch(statement, *sql.arguments)]
         return None if None in parts else frozenset(r4.TYPE_NAME[number] for part in parts for number in part)
 
-    async def history(self, type_name: str, logical_id: str) -> list[Version]:
-        """All versions of a resource, newest first."""
-        row = row_id(type_name, logical_id)
-        await self._require_grant("history", type_name, "r")
-        async with self.ground.database.acquire() as connection:
-            versions = await reading.history(connection, type_name, row, self.scope)
-        outcome, patients = audit.SUCCESS if versions else audit.REFUSED, disclosed(versions)
-        await self.record(
-            audit.Entry(interaction="history", outcome=outcome, type=type_name, entity=row.id, patients=patients)
-        )
-        if not versions:
+    async def past(self, type_name: str, logical_id: str, wanted: histories.Wanted) -> histories.Page:
+        """Page of the versions of one resource; without `logical_id` of a type, without a type of all that is open."""
+        if type_name:
+            await self._require_grant("history", type_name, "r" if logical_id else "s")
+        page, entity = await self._past(type_name, logical_id, wanted)
+        outcome = audit.SUCCESS if page else audit.REFUSED
+        patients = disclosed(page.versions) if page else ()
+        entry = audit.Entry(interaction="history", outcome=outcome, type=type_name or None, entity=entity)
+        await self.record(structs.replace(entry, patients=patients))
+        if page is None:
             raise not_open(type_name, logical_id)
-        return versions
+        return page
+
+    async def _past(
+        self, type_name: str, logical_id: str, wanted: histories.Wanted
+    ) -> tuple[histories.Page | None, UUID | None]:
+        if logical_id:
+            row = row_id(type_name, logical_id)
+            async with self.ground.database.acquire() as connection:
+                return await histories.of_resource(connection, type_name, row, self.scope, wanted), row.id
+        types = [name for name in ([type_name] if type_name else r4.TYPE_NUMBER) if self.who.is_granted(name, "s")]
+        async with self.ground.database.searching() as connection:
+            return await histories.of_types(connection, types, self.scope, wanted), None
 
     async def search(self, query: Query) -> Found:
         """Search under the asker's scope. Raises Problem for parameters that cannot be searched."""
