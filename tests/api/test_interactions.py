@@ -146,7 +146,7 @@ def test_refusals_are_operation_outcomes(client: Client) -> None:
     refused = {
         404: client.get(f"/Patient/{uuid4()}"),
         405: client.request("OPTIONS", f"/Patient/{uuid4()}"),
-        415: client.request("PATCH", f"/Patient/{uuid4()}", content=b"[]"),
+        415: client.request("PATCH", f"/Patient/{uuid4()}", content=b"[]", headers={"content-type": "text/plain"}),
         400: client.post("/Patient", {"resourceType": "Observation"}),
     }
     for status, answer in refused.items():

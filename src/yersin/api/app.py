@@ -94,7 +94,7 @@ class Api:
                 return (part or parts.WHOLE).of(capability.public(self._base, self._operations))
             client = scope.get("client") or ("", 0)
             access = await self._asker(method, headers, client[0])
-            talk.take(access)
+            talk.access = access
             body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
             if body:
                 body = _read(method, path, headers, body)
@@ -121,28 +121,29 @@ class Api:
 
 
 class _Talk:
-    """A request and its answer as they travel: headers, the form of the answer, and the mark that names both."""
+    """A request and its answer as they travel: headers, the form of the answer, and who asks once that is known."""
 
-    __slots__ = ("_given", "form", "headers", "mark")
+    __slots__ = ("access", "form", "headers")
 
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         self.headers = headers
         self.form = formats.PLAIN
-        given = headers.get(b"x-request-id", b"")
-        self._given = bool(given and _MARK(given))
-        self.mark = given if self._given else str(uuid4()).encode()
+        self.access: Access | None = None
 
-    def take(self, access: Access) -> None:
-        """Name the request as the audit does, unless the client has named it."""
-        if not self._given:
-            self.mark = str(access.who.request).encode()
+    @property
+    def mark(self) -> bytes:
+        """Name of the request: the one that the client gave, else the one in the audit."""
+        given = self.headers.get(b"x-request-id")
+        if given and _MARK(given):
+            return given
+        return str(self.access.who.request if self.access else uuid4()).encode()
 
 
 def _read(method: str, path: Sequence[str], headers: Mapping[bytes, bytes], body: bytes) -> bytes:
     """Body as the handlers know it. Raises Problem (415) for what is no kind that is read here."""
     body = formats.unpacked(headers, body, BODY_LIMIT)
     kind = formats.kind_of(headers.get(b"content-type", b""))
-    if method != "PATCH" and kind == "xml":
+    if kind == "xml":
         return xml.read(body)
     if method == "PATCH" or kind == "json" or (path[:1] == ["Binary"] and path[-1][0] not in "$_"):
         return body

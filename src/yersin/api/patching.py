@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,17 +19,18 @@ from yersin.fhir.problem import Problem, problem
 from yersin.guard.writing import Update
 from yersin.store.versions import Version
 
-from . import json_patch
+from . import fhirpath_patch, formats, json_patch
 
 JSON_PATCH = "application/json-patch+json"
+_KINDS = f"A patch is sent as {JSON_PATCH}, or as FHIRPath Patch in a Parameters resource"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """A patch, read and checked."""
+    """A patch, read and checked: what it makes of the JSON of a resource."""
 
-    operations: Sequence[Mapping[str, Any]]
+    apply: Callable[[Any], Any]
 
     def of(self, version: Version, expected: int | None) -> Update:
         """Make the update that this patch of a version is.
@@ -42,37 +43,44 @@ class Patch:
         if expected not in (None, version.ver):
             text = f"{version.type}/{version.id} is at version {version.ver} now, not {expected}. Read it again, then patch it."
             raise problem("conflict", text, status=412)
-        made = json_patch.apply(json_patch.read(version.json()), self.operations)
+        made = self.apply(json_patch.read(version.json()))
         return Update(resource=_resource(made, version), expected=version.ver)
 
 
 def of_body(content_type: str, body: bytes) -> Patch:
     """Read the body of a PATCH. Raises Problem: not-supported (415) for other kinds of patches."""
     kind = content_type.partition(";")[0].strip().lower()
-    if kind != JSON_PATCH:
-        text = f"A patch is sent as {JSON_PATCH}, not as {kind or 'something without a Content-Type'}."
-        raise problem("not-supported", text, status=415)
-    return Patch(operations=json_patch.operations(body))
-
-
-def of_entry(raw: bytes, place: str) -> Patch:
-    """Read the patch that an entry of a bundle holds: a Binary with the JSON Patch as its content.
-
-    Source: https://hl7.org/fhir/R4/http.html#jsonpatch
-    """
-    return of_body(*content_of(raw, place))
+    if kind == JSON_PATCH:
+        listed = json_patch.operations(body)
+        return Patch(apply=lambda document: json_patch.apply(document, listed))
+    if not kind or formats.kind_of(content_type.encode("latin-1")) not in ("json", "xml"):
+        raise problem("not-supported", f"{_KINDS}, not as {kind or 'something unnamed'}.", status=415)
+    if not isinstance(parse(body), r4.Parameters):
+        raise problem("not-supported", f"{_KINDS}, and this is another resource.", status=415)
+    steps = fhirpath_patch.operations(body)
+    return Patch(apply=lambda document: fhirpath_patch.apply(document, steps))
 
 
 def content_of(raw: bytes, place: str) -> tuple[str, bytes]:
-    """Content type and bytes of the patch in an entry."""
+    """Content type and bytes of the patch in an entry of a bundle: a Parameters resource, or a Binary with a JSON Patch.
+
+    Source: https://hl7.org/fhir/R4/http.html#patch
+    """
     resource = parse(raw)
+    if isinstance(resource, r4.Parameters):
+        return "application/fhir+json", raw
     if not isinstance(resource, r4.Binary):
-        text = f"A patch in a bundle is a Binary whose content is a JSON Patch, not a {type(resource).__name__}."
+        text = f"A patch in a bundle is a Parameters resource or a Binary with a JSON Patch, not a {type(resource).__name__}."
         raise problem("not-supported", text, expression=place, status=415)
     try:
         return resource.contentType or "", b64decode(resource.data or "")
     except Error as error:
         raise problem("value", "The patch in this Binary is not base64.", expression=f"{place}.data") from error
+
+
+def of_entry(raw: bytes, place: str) -> Patch:
+    """Read the patch that an entry of a bundle holds."""
+    return of_body(*content_of(raw, place))
 
 
 def _resource(made: Any, version: Version) -> r4.Resource:

@@ -1,0 +1,130 @@
+"""FHIRPath Patch. Source: https://hl7.org/fhir/R4/fhirpatch.html; cases of the FHIR project"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+from tests.running import Client
+
+from yersin.api import fhirpath_patch, json_patch
+from yersin.api.patching import _pruned
+from yersin.fhir import xml
+from yersin.fhir.problem import Problem
+
+
+def cases(shared: Path) -> list[Any]:
+    return list(etree.parse(shared / "fhir-test-cases/patch/fhir-patch-tests.xml").getroot().iter("case"))
+
+
+def inside(case: Any, name: str) -> bytes:
+    return xml.read(etree.tostring(case.find(name)[0]))
+
+
+def test_every_case_of_the_fhir_project(shared: Path) -> None:
+    found = cases(shared)
+    assert len(found) == 17
+    for case in found:
+        document = json_patch.read(inside(case, "input"))
+        patched = _pruned(fhirpath_patch.apply(document, fhirpath_patch.operations(inside(case, "diff"))))
+        assert patched == json_patch.read(inside(case, "output")), case.get("name")
+
+
+def operation(kind: str, **parts: Any) -> bytes:
+    listed: list[dict[str, Any]] = [{"name": "type", "valueCode": kind}]
+    for name, value in parts.items():
+        key = "valueInteger" if isinstance(value, int) else "valueString"
+        listed.append({"name": name, **(value if isinstance(value, dict) else {key: value})})
+    return json.dumps({"resourceType": "Parameters", "parameter": [{"name": "operation", "part": listed}]}).encode()
+
+
+def patched(document: Any, patch: bytes) -> Any:
+    return fhirpath_patch.apply(json_patch.read(json.dumps(document).encode()), fhirpath_patch.operations(patch))
+
+
+PATIENT = {
+    "resourceType": "Patient",
+    "active": True,
+    "name": [{"use": "official", "given": ["A", "B"], "_given": [None, {"id": "b"}]}, {"use": "old", "family": "X"}],
+    "deceasedBoolean": False,
+}
+
+
+def test_parts_of_lists_and_choices() -> None:
+    there = patched(PATIENT, operation("delete", path="Patient.name.where(use = 'old')"))
+    assert [n["use"] for n in there["name"]] == ["official"]
+    there = patched(PATIENT, operation("delete", path="Patient.name[0].given[0]"))
+    assert there["name"][0] == {"use": "official", "given": ["B"], "_given": [{"id": "b"}]}
+    there = patched(PATIENT, operation("insert", path="Patient.name[0].given", index=1, value="C"))
+    assert there["name"][0]["given"] == ["A", "C", "B"]
+    assert there["name"][0]["_given"] == [None, None, {"id": "b"}]
+    there = patched(PATIENT, operation("move", path="Patient.name", source=0, destination=1))
+    assert [n["use"] for n in there["name"]] == ["old", "official"]
+    there = patched(PATIENT, operation("replace", path="Patient.deceased", value={"valueDateTime": "2020"}))
+    assert "deceasedBoolean" not in there
+    assert there["deceasedDateTime"] == "2020"
+    contact = {
+        "part": [{"name": "gender", "valueCode": "male"}, {"name": "telecom", "valueContactPoint": {"value": "1"}}]
+    }
+    there = patched(PATIENT, operation("add", path="Patient", name="contact", value=contact))
+    assert there["contact"] == [{"gender": "male", "telecom": [{"value": "1"}]}]
+    assert patched(PATIENT, operation("delete", path="Patient.birthDate")) == PATIENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        ("add", {"path": "Patient", "name": "active", "value": {"valueBoolean": True}}),
+        ("add", {"path": "Patient", "name": "nonsense", "value": "x"}),
+        ("add", {"path": "Patient.name", "name": "family", "value": "x"}),
+        ("add", {"path": "Patient", "name": "deceased", "value": {"valueQuantity": {"value": 1}}}),
+        ("replace", {"path": "Patient.birthDate", "value": {"valueDate": "2000"}}),
+        ("replace", {"path": "Patient", "value": "x"}),
+        ("delete", {"path": "Patient.name"}),
+        ("delete", {"path": "Patient.nonsense"}),
+        ("delete", {"path": "((("}),
+        ("insert", {"path": "Patient.name[0].given", "index": 3, "value": "x"}),
+        ("insert", {"path": "Patient.active", "index": 0, "value": {"valueBoolean": True}}),
+        ("move", {"path": "Patient.name", "source": 0, "destination": 2}),
+    ],
+)
+def test_what_cannot_be_done_is_refused(kind: str, parts: dict[str, Any]) -> None:
+    with pytest.raises(Problem) as refused:
+        patched(PATIENT, operation(kind, **parts))
+    assert refused.value.status == 422
+
+
+def test_what_is_no_patch_is_refused() -> None:
+    for patch in (
+        operation("spam"),
+        operation("add", path="Patient"),
+        b'{"resourceType":"Parameters","parameter":[{"name":"x"}]}',
+    ):
+        with pytest.raises(Problem) as refused:
+            fhirpath_patch.operations(patch)
+        assert refused.value.status == 400
+
+
+def test_a_patch_over_http_in_json_xml_and_bundles(client: Client) -> None:
+    made = client.post("/Patient", {k: v for k, v in PATIENT.items() if k != "deceasedBoolean"}).json()
+    address = f"/Patient/{made['id']}"
+    rename = operation("replace", path="Patient.name[1].family", value="Y")
+    answer = client.request("PATCH", address, content=rename)
+    assert (answer.status_code, answer.json()["name"][1]["family"]) == (200, "Y")
+    in_xml = xml.write(operation("delete", path="Patient.active"))
+    answer = client.request("PATCH", address, content=in_xml, headers={"content-type": "application/fhir+xml"})
+    assert (answer.status_code, "active" in answer.json()) == (200, False)
+    wrong = client.request("PATCH", address, content=operation("add", path="Patient", name="gender", value="neither"))
+    assert wrong.status_code == 422
+    assert "Patient.gender" in wrong.text
+    birth = json.loads(operation("add", path="Patient", name="birthDate", value={"valueDate": "2001"}))
+    later = json.loads(operation("replace", path="Patient.birthDate", value={"valueDate": "2002"}))
+    for kind, patch in (("batch", birth), ("transaction", later)):
+        entry = {"resource": patch, "request": {"method": "PATCH", "url": address[1:]}}
+        done = client.post("", {"resourceType": "Bundle", "type": kind, "entry": [entry]}).json()["entry"][0]
+        assert done["response"]["status"].startswith("200")
+        assert done["resource"]["birthDate"] == patch["parameter"][0]["part"][-1]["valueDate"]
+    assert client.get(address).json()["meta"]["versionId"] == "5"
