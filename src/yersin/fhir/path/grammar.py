@@ -277,8 +277,9 @@ class _Reader:
         self.expect("(")
         found: list[Tree] = []
         while not self.is_sign(")"):
-            if found:
-                self.expect(",")
+            if found and not self.is_sign(","):
+                raise self.refuse("«)» is missing")
+            self.at += bool(found)
             found.append(self.expression(0))
         self.at += 1
         return tuple(found)
