@@ -13,6 +13,7 @@ from yersin.fhir.problem import Problem
 from yersin.guard.access import Access
 from yersin.guard.writing import Delete
 from yersin.search.page import Query
+from yersin.store.histories import Wanted
 
 
 def is_open(cast: Cast, access: Access, patient: str) -> bool:
@@ -24,7 +25,9 @@ def is_open(cast: Cast, access: Access, patient: str) -> bool:
         counted = cast.run(access.search(Query.of(kind, [pair, ("_summary", "count")])))
         assert found.total == counted.total == len(found.versions)
         ways.add(bool(found.versions))
-    for way in (access.history, lambda t, i: access.vread(t, i, 1)):
+    for type_name in ("Observation", ""):  # of the type, and of the whole server: the newest first
+        ways.add(seen in [v.id for v in cast.run(access.past(type_name, "", Wanted(limit=20))).versions])
+    for way in (lambda t, i: access.past(t, i, Wanted(limit=9)), lambda t, i: access.vread(t, i, 1)):
         try:
             cast.run(way("Observation", seen))
             ways.add(True)

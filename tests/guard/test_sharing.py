@@ -15,6 +15,7 @@ from yersin.fhir.problem import Problem
 from yersin.guard.access import Access
 from yersin.guard.care import SHARED_TYPE
 from yersin.search.page import Query
+from yersin.store.histories import Wanted
 
 KINDS = ("Condition", "Observation", "MedicationRequest", "AllergyIntolerance", "Immunization")
 BODIES: dict[str, dict[str, Any]] = {
@@ -54,7 +55,7 @@ def ask(cast: Cast, patient: str, *types: str) -> dict[str, Any]:
 def seen(cast: Cast, access: Access, kind: str, id_: str, patient: str) -> bool:
     """Whether a resource is open, asked in every way there is: all must agree."""
     ways = set()
-    for ask_for in (access.read, access.history, lambda t, i: access.vread(t, i, 1)):
+    for ask_for in (access.read, lambda t, i: access.past(t, i, Wanted(limit=9)), lambda t, i: access.vread(t, i, 1)):
         try:
             cast.run(ask_for(kind, id_))
             ways.add(True)
