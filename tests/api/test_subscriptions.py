@@ -306,7 +306,7 @@ def test_a_program_needs_a_grant(client, ground, endpoint):
         ({"criteria": "Patient?colour=red"}, "colour"),
         ({"criteria": "Patient?_sort=name"}, "_sort"),
         ({"channel": {"type": "email", "endpoint": "mailto:a@b.c"}}, "email"),
-        ({"channel": {"type": "websocket"}}, "websocket"),
+        ({"channel": {"type": "websocket", "payload": "application/fhir+json"}}, "payload"),
         ({"channel": {"type": "rest-hook"}}, "endpoint"),
         ({"channel": {"type": "rest-hook", "endpoint": "ftp://example.org/"}}, "endpoint"),
         ({"channel": {"type": "rest-hook", "endpoint": "https://me:word@example.org/"}}, "endpoint"),

@@ -62,6 +62,9 @@ class Api:
         self._operations = Operations((*OWN, *operations))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await subscriptions.serve(self._asker, scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         talk = _Talk(dict(scope["headers"]))

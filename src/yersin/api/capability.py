@@ -28,6 +28,7 @@ _INTERACTIONS = (
     "search-type",
 )
 _SEARCHED = frozenset({"string", "token", "reference", "date", "number", "quantity", "uri"})
+_WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
 #: kept by the audit, which is searched in ways of its own
 _AUDITED = frozenset({"AuditEvent"})
 
@@ -48,6 +49,7 @@ def public(base: str, operations: Operations) -> Response:
 def _statement(base: str, operations: Operations) -> bytes:
     rest = {
         "mode": "server",
+        "extension": [{"url": _WEBSOCKET, "valueUri": base.replace("http", "ws", 1)}],
         "security": {"description": "Bearer tokens; every access is recorded as an AuditEvent."},
         "resource": [_resource(name, operations) for name in r4.TYPE_NUMBER],
         "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],

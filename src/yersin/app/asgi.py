@@ -90,7 +90,9 @@ class Application:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif scope["type"] == "http" and (scope["path"] == "/fhir" or scope["path"].startswith("/fhir/")):
+        elif scope["type"] in ("http", "websocket") and (
+            scope["path"] == "/fhir" or scope["path"].startswith("/fhir/")
+        ):
             assert self._api is not None  # noqa: S101 - the server sends nothing before start-up is complete
             await self._api(scope, receive, send)
         else:

@@ -26,7 +26,7 @@ PAUSES: Sequence[float] = (5, 20, 80, 320, 1280, 3600, 3600, 3600)
 _LOG = logging.getLogger("yersin.subscriptions")
 _DUE = """
 SELECT d.n, d.subscription, d.type, d.id, d.name, d.ver, d.attempts FROM subscription_delivery d
-JOIN subscription s ON s.id = d.subscription AND (s.state = 'active' OR s.failing)
+JOIN subscription s ON s.id = d.subscription AND s.kind = 'rest-hook' AND (s.state = 'active' OR s.failing)
 WHERE d.due <= now() AND NOT d.dead AND NOT EXISTS (SELECT FROM subscription_delivery e WHERE e.subscription = d.subscription
   AND e.type = d.type AND e.id = d.id AND e.n < d.n AND NOT e.dead)
 ORDER BY d.due, d.n LIMIT $1

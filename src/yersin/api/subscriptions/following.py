@@ -31,10 +31,10 @@ HEADERS = 10
 PAYLOADS = (None, "", "application/fhir+json", "application/json")
 _ANSWERING = frozenset({"_count", "_elements", "_include", "_revinclude", "_sort", "_summary", "_total"})
 _KNOW = """
-INSERT INTO subscription (id, name, owner, tx, seq, type, state, note, ends, told)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO subscription (id, name, owner, tx, seq, type, state, note, ends, told, kind)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (id) DO UPDATE SET owner = $3, tx = $4, seq = $5, type = $6, state = $7, failing = false, note = $8, ends = $9,
-  told = $10
+  told = $10, kind = $11
 """
 
 
@@ -56,15 +56,12 @@ def read(ground: Ground, resource: r4.Subscription) -> Reading:
     if who is None:
         raise UnfitError("nobody asked for it here: send it anew with an access token")
     channel = resource.channel
-    if channel.type != "rest-hook":
-        raise UnfitError(f"channel.type {channel.type} is not built; use rest-hook")
-    if channel.payload not in PAYLOADS:
-        raise UnfitError("channel.payload must be application/fhir+json, or absent")
-    headers = subscribing.headers(ground.keys, channel)
-    if len(headers) > HEADERS:
-        raise UnfitError(f"channel.header holds more than {HEADERS} headers")
-    if fault := outgoing.fault(channel.endpoint or "", headers):
-        raise UnfitError(fault)
+    if channel.type == "rest-hook":
+        _require_callable(ground, channel)
+    elif channel.type != "websocket":
+        raise UnfitError(f"channel.type {channel.type} is not built; use rest-hook or websocket")
+    elif channel.payload:
+        raise UnfitError("channel.payload: over a websocket nothing but a ping is sent; leave it out")
     ends = datetime.fromisoformat(resource.end) if resource.end else None
     if ends and ends <= datetime.now(UTC):
         raise UnfitError("its end has passed")
@@ -72,6 +69,16 @@ def read(ground: Ground, resource: r4.Subscription) -> Reading:
     if not who.is_granted(query.type, "s") or not who.is_granted(query.type, "r"):
         raise UnfitError(f"the access token it was made with does not cover system/{query.type}.rs")
     return Reading(query, ends)
+
+
+def _require_callable(ground: Ground, channel: r4.SubscriptionChannel) -> None:
+    if channel.payload not in PAYLOADS:
+        raise UnfitError("channel.payload must be application/fhir+json, or absent")
+    headers = subscribing.headers(ground.keys, channel)
+    if len(headers) > HEADERS:
+        raise UnfitError(f"channel.header holds more than {HEADERS} headers")
+    if fault := outgoing.fault(channel.endpoint or "", headers):
+        raise UnfitError(fault)
 
 
 def _query(criteria: str) -> Query:
@@ -133,7 +140,7 @@ class Follower:
                 state, note = "error", str(error)
         await connection.execute(
             _KNOW, change.id, versions[0].id, owner_of(who) if who else "", *change.cursor, type_name, state, note, ends,
-            resource.status,
+            resource.status, resource.channel.type,
         )  # fmt: skip
 
     async def _match(self, connection: Connection, subscription: UUID, found: Sequence[Change]) -> None:
@@ -151,8 +158,17 @@ class Follower:
             if change.id in matched
         ]
         if rows:
-            columns = ("subscription", "type", "id", "name", "ver", "at")
-            await connection.copy_records_to_table("subscription_delivery", records=rows, columns=columns)
+            await self._put_down(connection, rows)
+
+    async def _put_down(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put down what is to be told. A ping says nothing of what happened: of those that wait, the last is enough."""
+        subscription = rows[0][0]
+        kind = await connection.fetchval("SELECT kind FROM subscription WHERE id = $1", subscription)
+        if kind == "websocket":
+            await connection.execute("DELETE FROM subscription_delivery WHERE subscription = $1", subscription)
+            rows = rows[-1:]
+        columns = ("subscription", "type", "id", "name", "ver", "at")
+        await connection.copy_records_to_table("subscription_delivery", records=rows, columns=columns)
 
     async def _tell(self) -> bool:
         """Write the state of a Subscription into its resource."""

@@ -5,12 +5,15 @@ A program sees those of its own Subscriptions; an administrator and the operator
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from yersin.api.bulk.jobs import owner_of
 from yersin.api.messages import Response
 from yersin.api.operations import Asked, Input, Level, Operation, answer
+from yersin.db import Database
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
 from yersin.guard import audit
@@ -40,37 +43,66 @@ def _whose(asked: Asked) -> tuple[str | None, UUID | None]:
     return None if everybody else owner_of(who), row_id("Subscription", asked.id).id if asked.id else None
 
 
+class Letter(NamedTuple):
+    """What could not be told: of which Subscription, about what, how often it was tried and how the last call failed."""
+
+    n: int
+    subscription: str
+    type: str
+    id: str
+    at: datetime
+    attempts: int
+    note: str
+
+
+async def dead(
+    database: Database, owner: str | None = None, subscription: UUID | None = None, after: int = 0
+) -> list[Letter]:
+    """Dead letters in their order, from a number on; of one owner, of one Subscription."""
+    rows = await database.fetch(_LIST, owner, subscription, after, MOST)
+    return [
+        Letter(r["n"], r["subscription"], r4.TYPE_NAME[r["type"]], r["name"], r["at"], r["attempts"], r["note"] or "?")
+        for r in rows
+    ]
+
+
+async def revive(
+    database: Database, owner: str | None = None, subscription: UUID | None = None, numbers: Sequence[int] | None = None
+) -> int:
+    """Let letters be told anew, as their resources then stand; returns how many."""
+    done = await database.execute(_REPLAY, owner, subscription, numbers)
+    return int(done.rpartition(" ")[2])
+
+
 async def listed(asked: Asked) -> Response:
     """GET [base]/Subscription/$dead-letters, [base]/Subscription/[id]/$dead-letters"""
-    after = int(asked.given.text("after") or 0)
-    rows = await asked.request.access.ground.database.fetch(_LIST, *_whose(asked), after, MOST)
-    await asked.request.access.record(audit.Entry(interaction="list", type="Subscription"))
-    return answer(r4.Parameters(parameter=[_letter(row) for row in rows] or None))
+    access = asked.request.access
+    letters = await dead(access.ground.database, *_whose(asked), int(asked.given.text("after") or 0))
+    await access.record(audit.Entry(interaction="list", type="Subscription"))
+    return answer(r4.Parameters(parameter=[_shown(letter) for letter in letters] or None))
 
 
-def _letter(row: Any) -> r4.ParametersParameter:
-    subscription = r4.Reference(reference=f"Subscription/{row['subscription']}")
-    about = r4.Reference(reference=f"{r4.TYPE_NAME[row['type']]}/{row['name']}")
+def _shown(letter: Letter) -> r4.ParametersParameter:
     parts = [
-        r4.ParametersParameter(name="number", valueString=str(row["n"])),
-        r4.ParametersParameter(name="subscription", valueReference=subscription),
-        r4.ParametersParameter(name="about", valueReference=about),
-        r4.ParametersParameter(name="changed", valueInstant=instant(row["at"])),
-        r4.ParametersParameter(name="attempts", valueInteger=row["attempts"]),
-        r4.ParametersParameter(name="failure", valueString=row["note"] or "?"),
+        r4.ParametersParameter(name="number", valueString=str(letter.n)),
+        r4.ParametersParameter(
+            name="subscription", valueReference=r4.Reference(reference=f"Subscription/{letter.subscription}")
+        ),
+        r4.ParametersParameter(name="about", valueReference=r4.Reference(reference=f"{letter.type}/{letter.id}")),
+        r4.ParametersParameter(name="changed", valueInstant=instant(letter.at)),
+        r4.ParametersParameter(name="attempts", valueInteger=letter.attempts),
+        r4.ParametersParameter(name="failure", valueString=letter.note),
     ]
     return r4.ParametersParameter(name="letter", part=parts)
 
 
 async def replayed(asked: Asked) -> Response:
     """POST [base]/Subscription/$replay, [base]/Subscription/[id]/$replay: what is current is told again."""
-    texts = asked.given.texts("number")
+    texts, access = asked.given.texts("number"), asked.request.access
     if any(not text.isdecimal() or len(text) > 18 for text in texts):
         raise problem("value", "number: send numbers of letters as $dead-letters names them.", expression="number")
-    numbers = [int(text) for text in texts] or None
-    done = await asked.request.access.ground.database.execute(_REPLAY, *_whose(asked), numbers)
-    await asked.request.access.record(audit.Entry(interaction="write", type="Subscription"))
-    count = int(done.rpartition(" ")[2])
+    count = await revive(access.ground.database, *_whose(asked), [int(text) for text in texts] or None)
+    await access.record(audit.Entry(interaction="write", type="Subscription"))
     return answer(r4.Parameters(parameter=[r4.ParametersParameter(name="replayed", valueInteger=count)]))
 
 

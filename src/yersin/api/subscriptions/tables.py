@@ -26,4 +26,12 @@ COMMENT ON TABLE subscription_delivery IS 'What is to be told to whom; `dead` is
 COMMENT ON COLUMN subscription_delivery.ver IS 'Version that matched; none where the present one is to be sent.';
 """,
     ),
+    Step(
+        number=73,
+        name="api_subscription_sockets",
+        sql="""
+ALTER TABLE subscription ADD kind text NOT NULL DEFAULT 'rest-hook';
+COMMENT ON COLUMN subscription.kind IS 'Channel: what is to be told over a websocket waits until somebody binds it.';
+""",
+    ),
 )
