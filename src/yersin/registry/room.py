@@ -8,12 +8,12 @@ from yersin.room import Room, Slot
 from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import accounts, editing_pages, pages, persons
+from . import accounts, editing_pages, letters_pages, pages, persons
 
 ROOM = Room(
     name="registry",
     folder=Path(__file__).parent,
-    pages=(*pages.PAGES, *editing_pages.PAGES),
+    pages=(*pages.PAGES, *editing_pages.PAGES, *letters_pages.HANDLERS),
     tables=persons.TABLES,
     slots=(
         Slot(
@@ -28,6 +28,13 @@ ROOM = Room(
         MenuItem(label=N_("Find a patient"), href="/people", icon="search", permission="person.find", go="f"),
         MenuItem(
             label=N_("Register a patient"), href="/people/new", icon="user-plus", permission="person.register", go="n"
+        ),
+        MenuItem(
+            label=N_("Undelivered notifications"),
+            href="/administration/notifications",
+            icon="send",
+            permission="subscriptions.watch",
+            group=N_("Administration"),
         ),
     ),
     palette=(
