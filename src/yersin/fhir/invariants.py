@@ -7,7 +7,6 @@ Source: https://hl7.org/fhir/R4/conformance-rules.html#constraints
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,7 +17,7 @@ import msgspec
 from yersin.fhir import r4
 from yersin.fhir.path import CannotEvaluate, Environment, Expression, Node, Scene, compiled
 from yersin.fhir.path.items import field, root
-from yersin.fhir.path.model import Kind, is_inside
+from yersin.fhir.path.model import Kind, Member, is_inside
 from yersin.fhir.path.operators import truth
 from yersin.fhir.path.tree import children_named
 from yersin.fhir.problem import Issue
@@ -53,52 +52,61 @@ class Rules:
 def check(resource: Any) -> list[Issue]:
     """Every invariant that a resource breaks, with its place; warnings among them."""
     top = root(resource)
-    return list(_resource(top, top, top.kind.name))
+    found: list[Issue] = []
+    _resource(top, top, top.kind.name, found)
+    return found
 
 
-def _resource(node: Node, container: Node, place: str) -> Iterator[Issue]:
+def _resource(node: Node, container: Node, place: str, found: list[Issue]) -> None:
     environment = Environment(resource=node, root_resource=container)
-    yield from _element(node, Scene([node], environment), place)
+    _element(node, Scene([node], environment), place, found)
 
 
-def _element(node: Node, scene: Scene, place: str) -> Iterator[Issue]:
+def _element(node: Node, scene: Scene, place: str, found: list[Issue]) -> None:
     rules = _rules(node.kind)
     if not _has_content(node):
-        yield Issue(code="invariant", expression=place, diagnostics="ele-1: an element has a value or children")
-    yield from _broken(rules.own, node, scene, place)
+        found.append(_issue("error", place, "ele-1: an element has a value or children"))
+    _judge(rules.own, node, scene, place, found)
+    value = node.sibling if node.kind.primitive else node.value
     for name, members in node.kind.steps.items():
-        many = members[0].many
+        if len(members) == 1 and not _is_there(value, members[0]):
+            continue
+        of_element = rules.elements.get(name, ())
         for number, child in enumerate(children_named([node], scene, name)):
-            where = f"{place}.{name}[{number}]" if many else f"{place}.{name}"
-            yield from _broken(rules.elements.get(name, ()), child, scene, where)
-            yield from _below(child, node, scene, where)
+            where = f"{place}.{name}[{number}]" if members[0].many else f"{place}.{name}"
+            _judge(of_element, child, scene, where, found)
+            if child.kind.is_resource:
+                _resource(child, node if name == "contained" else child, where, found)
+            elif not child.kind.primitive or child.sibling is not None:
+                _element(child, scene, where, found)
 
 
-def _below(child: Node, parent: Node, scene: Scene, place: str) -> Iterator[Issue]:
-    if child.kind.is_resource:
-        is_contained = place.rpartition(".")[2].startswith("contained[")
-        yield from _resource(child, parent if is_contained else child, place)
-    elif not child.kind.primitive or child.sibling is not None:
-        yield from _element(child, scene, place)
+def _is_there(value: Any, member: Member) -> bool:
+    """Whether an element is written: most elements are not, and asking is cheap."""
+    if value.__class__ is dict:
+        return member.name in value or "_" + member.name in value
+    if getattr(value, member.attribute, None) is not None:
+        return True
+    return member.kind.primitive and getattr(value, member.sibling, None) is not None
 
 
 def _has_content(node: Node) -> bool:
-    value = node.sibling if node.kind.primitive else node.value
-    if (node.kind.primitive and node.value is not None) or node.kind.is_resource:
+    if node.kind.is_resource or (node.kind.primitive and node.value is not None):
         return True
+    value = node.sibling if node.kind.primitive else node.value
     names = value if isinstance(value, dict) else value.__struct_fields__ if value is not None else ()
     return any(name != "id" and field(value, name) is not None for name in names)
 
 
-def _broken(rules: tuple[Rule, ...], node: Node, scene: Scene, place: str) -> Iterator[Issue]:
+def _judge(rules: tuple[Rule, ...], node: Node, scene: Scene, place: str, found: list[Issue]) -> None:
     for rule in rules:
         try:
             met = truth(rule.expression.run([node], scene))
         except CannotEvaluate as reason:
-            yield _issue("warning", place, f"{rule.key} could not be told: {reason}")
+            found.append(_issue("warning", place, f"{rule.key} could not be told: {reason}"))
             continue
         if met is False:
-            yield _issue(rule.severity, place, f"{rule.key}: {rule.expression.text}")
+            found.append(_issue(rule.severity, place, f"{rule.key}: {rule.expression.text}"))
 
 
 def _issue(severity: str, place: str, words: str) -> Issue:
