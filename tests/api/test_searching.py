@@ -227,7 +227,15 @@ _SAMPLE = {
     "number": "gt5.4",
     "quantity": "5.4|http://unitsofmeasure.org|mg",
     "uri": "http://example.org/x",
+    "special": "21|105|1|km",
 }
+
+
+def sample(type_name: str, code: str, kind: str) -> str:
+    """Value that a parameter can be asked for."""
+    if kind != "composite":
+        return _SAMPLE[kind]
+    return "$".join(_SAMPLE[part.kind] for part in parameters(type_name)[code].components)
 
 
 def test_every_listed_parameter_can_be_searched(client: Client) -> None:
@@ -237,10 +245,10 @@ def test_every_listed_parameter_can_be_searched(client: Client) -> None:
         for parameter in resource.get("searchParam", ()):
             count += 1
             name, kind = parameter["name"], parameter["type"]
-            answer = client.get(f"/{resource['type']}?{name}={_SAMPLE[kind]}")
+            answer = client.get(f"/{resource['type']}?{name}={sample(resource['type'], name, kind)}")
             if answer.status_code != 200:
                 failures.append((resource["type"], name, answer.text[:200]))
-    assert count > 1300
+    assert count > 1390
     assert not failures
 
 
@@ -251,8 +259,9 @@ def test_every_parameter_of_r4_that_can_be_searched_is_listed(client: Client) ->
     }
     for type_name in r4.TYPE_NUMBER:
         if type_name != "AuditEvent":
-            wanted = {c for c, p in parameters(type_name).items() if p.kind in _SAMPLE}
-            assert listed[type_name] == wanted
+            # no index keeps the two parts of this one together: it is refused by name
+            unlisted = {"relationship"} if type_name == "DocumentReference" else set()
+            assert listed[type_name] == set(parameters(type_name)) - unlisted
 
 
 def test_every_listed_interaction_is_answered(client: Client) -> None:
@@ -278,3 +287,99 @@ def test_links_carry_the_base_people_use(client: Client) -> None:
     page = client.get(f"/Patient?{make(client, 1)}").json()
     assert re.match(re.escape(client.base) + "/Patient/[0-9a-f-]{36}$", page["entry"][0]["fullUrl"])
     assert str(link(page, "self")).startswith(f"{client.base}/Patient?identifier=")
+
+
+def people_and_things(client: Client, count: int) -> tuple[str, list[str]]:
+    """Patients and Observations by turns, sharing one tag; their ids in the order they were made."""
+    mark, made = str(uuid4()), []
+    for n in range(count):
+        body = (
+            {"resourceType": "Patient"}
+            if n % 2
+            else {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+        )
+        tagged = {**body, "meta": {"tag": [{"system": "urn:m", "code": mark}]}}
+        made.append(client.post(f"/{body['resourceType']}", tagged).json()["id"])
+    return f"_tag=urn:m|{mark}", made
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+@pytest.mark.parametrize("sort", ["", "_lastUpdated", "-_lastUpdated", "_id", "-_id"])
+def test_several_types_are_searched_and_paged_together(client: Client, sort: str, count: int) -> None:
+    tag, made = people_and_things(client, 7)
+    asked = f"?_type=Patient,Observation&{tag}&_count={count}" + (f"&_sort={sort}" if sort else "")
+    ids = [r["id"] for r in client.search(asked)]
+    if sort:
+        expected = sorted(made) if sort.endswith("_id") else made
+        assert ids == (expected[::-1] if sort.startswith("-") else expected)
+    else:
+        assert ids == [*made[1::2], *made[0::2]]
+    assert client.get(f"{asked}&_total=accurate").json()["total"] == 7
+    assert client.get(f"{asked}&_summary=count").json()["total"] == 7
+
+
+def test_changes_between_pages_of_several_types_move_nothing(client: Client) -> None:
+    tag, made = people_and_things(client, 8)
+    page = client.get(f"?_type=Observation,Patient&{tag}&_count=3&_sort=_lastUpdated").json()
+    shown = [e["resource"]["id"] for e in page["entry"]]
+    for key in (made[1], made[5], made[6]):
+        kind = "Patient" if made.index(key) % 2 else "Observation"
+        body = client.get(f"/{kind}/{key}").json()
+        assert client.put(f"/{kind}/{key}", {**body, "language": "vi"}).status_code == 200
+    shown += [r["id"] for r in client.search(str(link(page, "next")))]
+    assert shown == made
+
+
+@pytest.mark.parametrize("asked", ["?_tag=x", "?_type=Nonsense", "?_type=Patient&family=x&_type=Observation", "?_type=AuditEvent",
+                                   "?_type=Patient,Observation&_sort=birthdate"])  # fmt: skip
+def test_a_search_of_several_types_names_them_and_asks_what_all_have(client: Client, asked: str) -> None:
+    answer = client.get(asked)
+    assert answer.status_code == 400
+    parse(answer.content, expect="OperationOutcome")
+
+
+def test_a_compartment_is_searched_by_type_or_whole(client: Client) -> None:
+    mine, other = (client.post("/Patient", {"resourceType": "Patient"}).json()["id"] for _ in "ab")
+    doctor = client.post("/Practitioner", {"resourceType": "Practitioner"}).json()["id"]
+    made = {}
+    for name, patient, more in (
+        ("a", mine, {}),
+        ("b", mine, {"performer": [{"reference": f"Practitioner/{doctor}"}]}),
+        ("c", other, {}),
+    ):
+        body = {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": name},
+            "subject": {"reference": f"Patient/{patient}"},
+        }
+        made[name] = client.post("/Observation", {**body, **more}).json()["id"]
+    flag = client.post("/Flag", _flag("x", mine)).json()["id"]
+    assert {r["id"] for r in client.search(f"/Patient/{mine}/Observation?_count=1")} == {made["a"], made["b"]}
+    assert {r["id"] for r in client.search(f"/Patient/{mine}/Observation?performer=Practitioner/{doctor}")} == {
+        made["b"]
+    }
+    assert {r["id"] for r in client.search(f"/Patient/{mine}/*?_count=2")} == {mine, made["a"], made["b"], flag}
+    assert {r["id"] for r in client.search(f"/Patient/{mine}/*?_type=Flag")} == {flag}
+    assert {r["id"] for r in client.search(f"/Practitioner/{doctor}/Observation")} == {made["b"]}
+    assert client.post(f"/Patient/{mine}/Flag/_search", data={"identifier": "urn:m|x"}).json()["total"] == 1
+    assert client.get(f"/Patient/{mine}/Organization").status_code == 404
+    assert client.get(f"/Organization/{mine}/Patient").status_code == 404
+
+
+def test_what_is_not_known_is_refused_or_told_as_the_client_prefers(client: Client) -> None:
+    criteria = make(client, 3)
+    asked = f"/Patient?{criteria}&nonsense=1&_filter=x&_count=2"
+    for strict in ({}, {"prefer": "handling=strict"}):
+        assert client.get(asked, headers=strict).status_code == 400
+    page = client.get(asked, headers={"prefer": "handling=lenient"}).json()
+    told = [e["resource"] for e in page["entry"] if e["search"]["mode"] == "outcome"]
+    assert [(i["severity"], i["expression"]) for i in told[0]["issue"]] == [
+        ("warning", ["nonsense"]),
+        ("warning", ["_filter"]),
+    ]
+    assert "nonsense" not in str(link(page, "self"))
+    rest = client.get(str(link(page, "next"))).json()
+    assert len(rest["entry"]) == 1
+    wrong = client.get(f"/Patient?{criteria}&birthdate=yesterday", headers={"prefer": "handling=lenient"})
+    assert wrong.status_code == 400, "a value that cannot be read is no unknown parameter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,7 +143,9 @@ def test_what_is_found_comes_in_the_order_of_the_table(
 ) -> None:
     mark, names = stocked[made.line]
     type_name, query = asked.split("?") if "?" in asked else ("Patient", asked)
-    pairs = [*pairs_of(query, client.base), ("_tag", f"urn:spec|{mark}")]
+    ids = {name: key for key, name in names.items()}
+    listed = re.sub(r"(?<=_list=)[A-Z,]+$", lambda m: ",".join(ids[n] for n in m[0].split(",")), query)
+    pairs = [*pairs_of(listed, client.base), ("_tag", f"urn:spec|{mark}")]
     answer = client.get(f"/{type_name}", params=pairs)
     if expected == "refused":
         assert answer.status_code == 400

@@ -20,6 +20,7 @@ _SPECIAL: dict[str, JSON] = {
     "RiskAssessment": {"status": "final", "subject": {"reference": "Patient/spec-nobody"}},
     "Invoice": {"status": "issued"},
     "Encounter": {"status": "finished"},
+    "List": {"status": "current", "mode": "working"},
     "Questionnaire": {"status": "active"},
 }
 
@@ -37,7 +38,8 @@ def put(node: JSON, path: list[str], text: str) -> None:
     name, rest = path[0], path[1:]
     plain = name.removesuffix("[]").removesuffix("[x]")
     if rest:
-        inner: JSON = {}
+        before = node.get(plain, {})
+        inner: JSON = before[0] if isinstance(before, list) else before
         put(inner, rest, text)
         node[plain] = [inner] if name.endswith("[]") else inner
         return
@@ -127,6 +129,11 @@ def _money(text: str) -> tuple[str, Any]:
     return "", {"value": json.loads(number), **({"currency": currency} if currency else {})}
 
 
+def _position(text: str) -> tuple[str, Any]:
+    latitude, longitude = text.split(", ")
+    return "", {"latitude": json.loads(latitude), "longitude": json.loads(longitude)}
+
+
 _READERS: dict[str, Callable[[str], tuple[str, Any]]] = {
     "active": lambda text: ("", text == "true"),
     "factorOverride": lambda text: ("", json.loads(text)),
@@ -139,7 +146,9 @@ _READERS: dict[str, Callable[[str], tuple[str, Any]]] = {
     "name[]": _name,
     "class": lambda text: ("", {"code": text}),
     "encounter": _reference,
+    "item": _reference,
     "partOf": _reference,
+    "position": _position,
     "performer": _reference,
     "serviceProvider": _reference,
     "subject": _reference,

@@ -201,7 +201,7 @@ _TYPE: Mapping[str, Handler] = {
     "DELETE": write.delete_where,
 }
 _OWN_TYPE: Mapping[str, Mapping[str, Handler]] = {"AuditEvent": {"GET": search_audit, "POST": write.create}}
-_WHOLE: Mapping[str, Handler] = {"GET": search.further, "POST": transaction.process}
+_WHOLE: Mapping[str, Handler] = {"GET": search.search_all, "POST": transaction.process}
 
 
 async def perform(request: Request, handler: Handler | None = None) -> Response:
@@ -220,6 +220,8 @@ def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
     if path[0] not in r4.TYPE_NUMBER:
         if list(path) == ["_history"]:
             return _of({"GET": history.history}, method)
+        if list(path) == ["_search"]:
+            return _of({"POST": search.search_all}, method)
         if list(path) == ["metadata"]:
             return _of({"GET": capability.metadata}, method)
         if path[0] == "bulkdata":
@@ -245,6 +247,8 @@ def _of_resources(method: str, path: Sequence[str]) -> Handler:
             return _of({"GET": history.history}, method)
         case [_, "_history", _]:
             return _of({"GET": read.vread}, method)
+    if len(path) in (3, 4) and (path[2] == "*" or path[2] in r4.TYPE_NUMBER) and path[3:] in ([], ["_search"]):
+        return _of({"POST" if path[3:] else "GET": search.search_compartment}, method)
     raise problem("not-found", f"There is nothing at /{'/'.join(path)}.", status=404)
 
 

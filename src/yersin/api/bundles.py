@@ -39,6 +39,11 @@ def search_entry(base: str, version: Version, mode: bytes) -> bytes:
     return b"{" + full_url(base, version) + b',"resource":' + version.json() + b',"search":{"mode":"' + mode + b'"}}'
 
 
+def outcome_entry(outcome: bytes) -> bytes:
+    """Entry of a searchset that tells of the search itself."""
+    return b'{"resource":' + outcome + b',"search":{"mode":"outcome"}}'
+
+
 def history_bundle(
     base: str, versions: Sequence[Version], *, total: int | None, links: Sequence[tuple[str, str]]
 ) -> bytes:

@@ -10,6 +10,8 @@ import msgspec
 
 from yersin.fhir import r4
 from yersin.fhir.parameters import Parameter, parameters
+from yersin.search.compartment import NAMES
+from yersin.search.composite import can_be_searched
 
 from . import terminology
 from .audit_events import READERS
@@ -27,7 +29,8 @@ _INTERACTIONS = (
     "create",
     "search-type",
 )
-_SEARCHED = frozenset({"string", "token", "reference", "date", "number", "quantity", "uri"})
+#: searched on every type, beside its own parameters
+_BESIDE = {"_content": "string", "_has": "special", "_list": "special", "_text": "string", "_type": "special"}
 _WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
 #: kept by the audit, which is searched in ways of its own
 _AUDITED = frozenset({"AuditEvent"})
@@ -52,7 +55,14 @@ def _statement(base: str, operations: Operations) -> bytes:
         "extension": [{"url": _WEBSOCKET, "valueUri": base.replace("http", "ws", 1)}],
         "security": {"description": "Bearer tokens; every access is recorded as an AuditEvent."},
         "resource": [_resource(name, operations) for name in r4.TYPE_NUMBER],
-        "interaction": [{"code": "transaction"}, {"code": "batch"}, {"code": "history-system"}],
+        "searchParam": [{"name": name, "type": kind} for name, kind in _BESIDE.items()],
+        "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name.lower()}" for name in NAMES],
+        "interaction": [
+            {"code": "transaction"},
+            {"code": "batch"},
+            {"code": "search-system"},
+            {"code": "history-system"},
+        ],
         "operation": _operations("", operations),
     }
     statement = {
@@ -111,7 +121,7 @@ def _resource(name: str, operations: Operations) -> dict[str, object]:
 
 def _parameters(name: str, only: set[str] | None) -> list[dict[str, str]]:
     listed = sorted(parameters(name).items())
-    return [_parameter(p) for c, p in listed if p.kind in _SEARCHED and (only is None or c in only)]
+    return [_parameter(p) for c, p in listed if can_be_searched(p) and (only is None or c in only)]
 
 
 def _parameter(parameter: Parameter) -> dict[str, str]:

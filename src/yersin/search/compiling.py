@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from yersin.db.sql import Sql
 from yersin.fhir.problem import problem
 
-from . import compartment, date, number, quantity, reference, string, token, uri
+from . import compartment, composite, date, near, number, quantity, reference, string, token, uri
 from .missing import missing
 from .page import Criterion, Join, Lookup, Query
 from .rows import Indexer
@@ -22,6 +22,8 @@ _KINDS: dict[str, Callable[[Criterion, Where], None]] = {
     "number": number.where,
     "quantity": quantity.where,
     "uri": uri.where,
+    "composite": composite.where,
+    "special": near.where,
 }
 
 

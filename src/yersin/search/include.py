@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,26 +19,33 @@ from .page import Include, Query
 from .rows import Indexer
 from .tokens import hashes, reference_text
 
-#: resources that one `_revinclude` adds at most; the client is told when there are more by paging it itself
+#: resources that one `_revinclude` adds at most, and beyond which `:iterate` goes no further
 LIMIT = 1000
+Follow = Callable[[Connection, Indexer, Include, Sequence[Version], Scope], Awaitable[list[Version]]]
 
 
 async def included(
     connection: Connection, indexer: Indexer, query: Query, matches: Sequence[Version], scope: Scope
 ) -> list[Version]:
-    """Resources that the matches refer to, and those that refer to them; each once, and none that is a match."""
+    """Resources that the matches refer to, and those that refer to them; each once, and none that is a match.
+
+    A rule with `iterate` is followed again from what was added, until nothing new is found.
+    """
     seen = {(v.type, v.id) for v in matches}
     added: list[Version] = []
-    for rule in query.includes:
-        for version in await _forward(connection, indexer, rule, matches, scope):
-            if (version.type, version.id) not in seen:
-                seen.add((version.type, version.id))
-                added.append(version)
-    for rule in query.revincludes:
-        for version in await _reverse(connection, indexer, rule, matches, scope):
-            if (version.type, version.id) not in seen:
-                seen.add((version.type, version.id))
-                added.append(version)
+    rules: list[tuple[Follow, Include]] = [(_forward, rule) for rule in query.includes]
+    rules += [(_reverse, rule) for rule in query.revincludes]
+    fresh: Sequence[Version] = matches
+    while rules and fresh and len(added) < LIMIT:
+        found: list[Version] = []
+        for follow, rule in rules:
+            for version in await follow(connection, indexer, rule, fresh, scope):
+                if (version.type, version.id) not in seen:
+                    seen.add((version.type, version.id))
+                    found.append(version)
+        added += found
+        fresh = found
+        rules = [(follow, rule) for follow, rule in rules if rule.iterate]
     return added
 
 

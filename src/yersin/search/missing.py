@@ -26,5 +26,7 @@ def missing(criterion: Criterion, clause: Where) -> None:
         clause.any_token([present(code) for code in parameter.covers or (parameter.code,)], negated=absent)
     elif parameter.kind in _IN_RANGES:
         clause.in_ranges((*parameter.rows, *(-n for n in parameter.rows)), "true", negated=absent)
+    elif parameter.kind == "special":
+        clause.in_ranges((parameter.number,), "true", negated=absent)
     else:
         raise refuse_modifier(criterion, ())

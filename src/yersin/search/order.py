@@ -69,15 +69,22 @@ class Order:
 
     def is_after(self, place: Sequence[str], other: Sequence[str]) -> bool:
         """Whether a place comes after another."""
+        return self._compared(place, other) > 0
+
+    def ranks(self, *, by_keys: bool = False) -> Callable[[Sequence[str]], Any]:
+        """Return what sorts places; `by_keys` leaves equal ones as they are."""
+        return cmp_to_key(self._compared_by_keys if by_keys else self._compared)
+
+    def _compared(self, place: Sequence[str], other: Sequence[str]) -> int:
+        one, two = (tuple(map(UUID, each[-2:])) for each in (place, other))
+        return self._compared_by_keys(place, other) or (one > two) - (one < two)
+
+    def _compared_by_keys(self, place: Sequence[str], other: Sequence[str]) -> int:
         for key, here, there in zip(self.keys, place, other, strict=False):
             one, two = key.value(here), key.value(there)
             if one != two:
-                return (one < two) is key.descending
-        return tuple(map(UUID, place[-2:])) > tuple(map(UUID, other[-2:]))
-
-    def ranks(self) -> Callable[[Sequence[str]], Any]:
-        """Return what sorts places."""
-        return cmp_to_key(lambda one, two: 1 if self.is_after(one, two) else -1)
+                return -1 if (one > two) is key.descending else 1
+        return 0
 
     def after(self, place: Sequence[str], sql: Sql) -> str:
         """Return the condition that a row comes after a place."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -25,6 +25,7 @@ _TOKEN_LOOKED_UP = frozenset({"text", "in", "not-in", "above", "below"})
 DEPTH_LIMIT = 10
 #: types that one step of a chain may lead to
 TYPES_LIMIT = 20
+_SORTED_TOGETHER = frozenset({"_id", "_lastUpdated"})
 _SORTED_KINDS = frozenset({"date", "number", "quantity", "string"})
 
 
@@ -109,6 +110,8 @@ class Query:
     settled: tuple[Condition, ...] = ()
     #: the compartment to stay in: its type and id
     within: tuple[str, str] | None = None
+    #: the same asked of further types
+    others: tuple[Query, ...] = ()
     #: parameters that were left out because they are unknown, and why
     ignored: tuple[tuple[str, str], ...] = ()
     sort: tuple[Sort, ...] = ()
@@ -133,7 +136,21 @@ class Query:
         listed = list(pairs)
         for name, value in listed:
             reader.take(name, value, lenient=lenient)
-        return reader.query(urlencode(listed))
+        left_out = {name for name, _ in reader.ignored}
+        return reader.query(urlencode([pair for pair in listed if pair[0] not in left_out]))
+
+    @staticmethod
+    def of_several(types: Sequence[str], pairs: Sequence[tuple[str, str]], *, lenient: bool = False) -> Query:
+        """Read a search on several types, by parameters that all of them have."""
+        first, *others = [Query.of(type_name, pairs, lenient=lenient) for type_name in types]
+        if others and any(rule.parameter.code not in _SORTED_TOGETHER for rule in first.sort):
+            text = f"Several types are sorted together by {' and '.join(sorted(_SORTED_TOGETHER))} only."
+            raise problem("not-supported", text, expression="_sort")
+        return replace(first, others=tuple(others))
+
+    def inside(self, compartment: tuple[str, str] | None) -> Query:
+        """The same within a compartment."""
+        return replace(self, within=compartment, others=tuple(o.inside(compartment) for o in self.others))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

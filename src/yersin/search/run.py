@@ -7,8 +7,10 @@ A result keeps the place that it had then: what has changed since is placed by t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from yersin.db import Connection
 from yersin.db.sql import Sql
@@ -33,7 +35,9 @@ CHANGED_LIMIT = 5000
 #: no write takes longer: what was under way at the horizon has a moment at most this much before it
 _LONGEST_WRITE = timedelta(hours=1)
 _COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
-_HORIZON = "(SELECT pg_current_snapshot() || ' ' || extract(epoch FROM now())) AS horizon"
+_HORIZON = "(SELECT pg_current_snapshot() || ' ' || extract(epoch FROM now()))"
+#: before and after every place among equal ones
+_FIRST, _LAST = str(UUID(int=0)), str(UUID(int=2**128 - 1))
 
 
 class _Hit(NamedTuple):
@@ -44,8 +48,10 @@ class _Hit(NamedTuple):
 
 
 async def search(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> Found:
-    """Run a search under a scope."""
+    """Run a search under a scope, on one type or on several."""
     query = await settled(connection, indexer, query, scope)
+    if query.others:
+        return await _several(connection, indexer, query, scope)
     if query.summary == "count":
         return Found(total=await count(connection, indexer, query, scope))
     order = order_of(query)
@@ -62,14 +68,51 @@ async def search(connection: Connection, indexer: Indexer, query: Query, scope: 
     )
 
 
+async def _several(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> Found:
+    """Search several types: equal ones of the order asked for follow each other type by type."""
+    others = [await settled(connection, indexer, other, scope) for other in query.others]
+    queries = [replace(query, others=()), *others]
+    if query.summary == "count":
+        return Found(total=sum([await count(connection, indexer, each, scope) for each in queries]))
+    horizon = query.horizon or str(await connection.fetchval(f"SELECT {_HORIZON}"))
+    hits: list[tuple[str, _Hit]] = []
+    order = order_of(query)
+    last, place = (query.after[0], query.after[1:]) if query.after else ("", ())
+    position = next((n for n, each in enumerate(queries) if each.type == last), -1)
+    for n, each in enumerate(queries):
+        tie = () if n == position or not place else 2 * ((_FIRST if n > position else _LAST),)
+        after = (*place[:-2], *tie) if tie else place
+        here = replace(each, after=after, horizon=horizon)
+        hits += [(each.type, hit) for hit in await _hits(connection, indexer, here, scope, order_of(each))]
+        if not query.sort and len(hits) > query.count:
+            break
+    rank = order.ranks(by_keys=True)
+    hits = sorted(hits, key=lambda found: rank(found[1].place)) if query.sort else hits
+    more, hits = len(hits) > query.count, hits[: query.count]
+    versions = [version_of(type_name, hit.row) for type_name, hit in hits]
+    total = query.known_total
+    if total is None and not query.after:
+        asked = query.total != "none"
+        counted = [await count(connection, indexer, each, scope) for each in queries] if more and asked else []
+        total = len(hits) if not more else sum(counted) if asked else None
+    return Found(
+        versions=versions,
+        included=await included(connection, indexer, query, versions, scope),
+        total=total,
+        after=(hits[-1][0], *hits[-1][1].place) if more else (),
+        horizon=horizon if more else "",
+    )
+
+
 async def _hits(connection: Connection, indexer: Indexer, query: Query, scope: Scope, order: Order) -> list[_Hit]:
     """Results of a page and one more, in their order."""
     clause = _clause(indexer, query, scope)
-    if not query.after:
-        return await _ordered(connection, query, clause, order, f", {_HORIZON}")
-    changed = await _changed(connection, indexer, query, scope, order)
-    clause.add(order.after(query.after, clause.sql))
-    clause.add(f"pg_visible_in_snapshot(r.tx, {_snapshot(query, clause.sql)})")
+    if not query.horizon:
+        return await _ordered(connection, query, clause, order, f", {_HORIZON} AS horizon")
+    changed = await _changed(connection, indexer, query, scope, order) if query.after else []
+    if query.after:
+        clause.add(order.after(query.after, clause.sql))
+        clause.add(f"pg_visible_in_snapshot(r.tx, {_snapshot(query, clause.sql)})")
     hits = await _ordered(connection, query, clause, order)
     if not changed:
         return hits

@@ -27,6 +27,8 @@ class Where:
     base: str = ""
     required: list[int] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    #: key that range rows must have: the code beside the value, in a composite
+    beside: int | None = None
 
     def add(self, condition: str) -> None:
         """Require a condition."""
@@ -49,6 +51,8 @@ class Where:
     def in_ranges(self, numbers: Sequence[int], condition: str, *, negated: bool = False) -> None:
         """Require a row `x` of the range table, of one of these parameters, that meets a condition."""
         wanted = self.sql.arg(list(numbers), "smallint[]")
+        if self.beside is not None:
+            condition = f"x.key = {self.sql.arg(self.beside, 'bigint')} AND {condition}"
         exists = (
             f"EXISTS (SELECT FROM {range_table(self.type)} x WHERE x.pat = r.pat AND x.id = r.id "
             f"AND x.param = ANY({wanted}) AND {condition})"

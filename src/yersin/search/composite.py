@@ -1,0 +1,85 @@
+r"""Composite parameters: values that stand together, `code$value`. Source: https://hl7.org/fhir/R4/search.html#composite
+
+A number, date or quantity is kept with the code beside it as its key; two codes as one token of the pair; where all
+parts stand once in a resource, each is asked for by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from yersin.fhir.parameters import Parameter, parameters
+from yersin.fhir.problem import problem
+
+from . import date, number, quantity, string, token
+from .page import Criterion
+from .tokens import hashes, key_text, pair
+from .where import Where, either, refuse_modifier, refuse_value
+
+_DOLLAR = re.compile(r"(?<!\\)\$")
+_KINDS: Mapping[str, Callable[[Criterion, Where], None]] = {
+    "token": token.where,
+    "date": date.where,
+    "number": number.where,
+    "quantity": quantity.where,
+    "string": string.where,
+}
+
+
+def can_be_searched(parameter: Parameter) -> bool:
+    """Whether a parameter can be searched: all but a pair of which no index keeps the parts together."""
+    return parameter.form != "pair" or bool(parameter.covers) or all(part.paths for part in parameter.components)
+
+
+def where(criterion: Criterion, clause: Where) -> None:
+    """Add a composite criterion."""
+    if criterion.modifier:
+        raise refuse_modifier(criterion, ())
+    parameter = criterion.parameter
+    if not can_be_searched(parameter):
+        text = f"{parameter.code} cannot be searched: no index keeps its parts together."
+        raise problem("not-supported", text, expression=criterion.place)
+    clause.add(either([f"({_one(criterion, value, clause)})" for value in criterion.values]))
+
+
+def _one(criterion: Criterion, value: str, clause: Where) -> str:
+    parameter = criterion.parameter
+    parts = _DOLLAR.split(value)
+    if len(parts) != len(parameter.components) or not all(parts):
+        form = "$".join(part.code for part in parameter.components)
+        raise refuse_value(criterion, value, f"write {form}.")
+    inner = replace(clause, required=[], parts=[])
+    if parameter.form == "pair":
+        codes = parameter.covers or (parameter.code,)
+        left, right = (_form(part) for part in parts)
+        inner.any_token([pair(code, left, right) for code in codes])
+    elif parameter.form == "rows":
+        _beside(criterion, parts[0], parts[1], inner)
+    else:
+        for component, part in zip(parameter.components, parts, strict=True):
+            _alone(parameters(parameter.type)[component.code], part, inner)
+    return inner.text()
+
+
+def _alone(parameter: Parameter, value: str, clause: Where) -> None:
+    _KINDS[parameter.kind](Criterion(parameter=parameter, modifier="", values=(value,)), clause)
+
+
+def _beside(criterion: Criterion, code: str, value: str, clause: Where) -> None:
+    """Ask for a range row by the code beside it; its key knows no system, so the system is asked of the resource."""
+    known = parameters(criterion.parameter.type)
+    left, right = (known[part.code] for part in criterion.parameter.components)
+    _alone(left, code, clause)
+    plain = code.rpartition("|")[2]
+    if not plain:
+        raise refuse_value(criterion, f"{code}${value}", "name a code, not a system alone.")
+    clause.beside = hashes((key_text(plain),), clause.key)[0]
+    _alone(replace(right, rows=criterion.parameter.rows), value, clause)
+    clause.beside = None
+
+
+def _form(text: str) -> str:
+    system, bar, code = text.replace("\\|", "|").rpartition("|")
+    return f"{system}|{code.lower()}" if bar else f"*|{text.lower()}"
