@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from tests.running import Client, Served
+from tests.running import Client, House, Served
 
 from yersin.api import conditions
 from yersin.fhir import parse
@@ -259,3 +259,28 @@ def test_of_many_conditional_updates_at_once_one_makes_and_the_others_change(
     assert sorted(answers) == [200] * 15 + [201]
     (found,) = there(client, value)
     assert found["meta"]["versionId"] == "16"
+
+
+def test_criteria_reach_only_what_is_open_to_the_asker(house: House) -> None:
+    """Someone else's patient is neither patched nor deleted nor told of, by id or by criteria."""
+    headers = {"authorization": f"Bearer {house.token('system/Patient.rs')}"}
+    address, browser = f"{house.base_url}/fhir/Patient", house.signed_in("tram")
+    everybody = httpx.get(f"{address}?_count=1000&_elements=active", headers=headers, timeout=60).json()["entry"]
+    seen = {e["resource"]["id"] for e in browser.get(f"{address}?_count=1000&_elements=active").json()["entry"]}
+    hidden = next(e["resource"]["id"] for e in everybody if e["resource"]["id"] not in seen)
+    before = httpx.get(f"{address}/{hidden}", headers=headers, timeout=60)
+    kind = {"content-type": "application/json-patch+json"}
+    assert browser.patch(f"{address}/{hidden}", json=PATCHED, headers=kind).status_code == 404
+    assert browser.patch(f"{address}?_id={hidden}", json=PATCHED, headers=kind).status_code == 404
+    assert browser.delete(f"{address}?_id={hidden}").status_code in (204, 403)
+    own = {"resourceType": "Patient", "id": hidden}
+    assert browser.put(f"{address}?_id={hidden}", json=own).status_code in (403, 404)
+    assert httpx.get(f"{address}/{hidden}", headers=headers, timeout=60).content == before.content
+
+
+def test_nobody_changes_or_follows_anything(house: House) -> None:
+    base = f"{house.base_url}/fhir"
+    asked = [("GET", "/_history"), ("GET", "/Patient/_history")]
+    asked += [(method, "/Patient?name=x") for method in ("DELETE", "PUT", "PATCH")]
+    for method, path in asked:
+        assert httpx.request(method, f"{base}{path}", timeout=60).status_code == 401, path

@@ -18,7 +18,7 @@ from lxml import etree
 from tests.running import Client
 
 from yersin.api import app as api_app
-from yersin.fhir import parse
+from yersin.fhir import parse, xml
 
 SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 OBSERVATION = {
@@ -114,6 +114,16 @@ def test_long_answers_are_packed_for_those_who_take_it(client: Client) -> None:
             assert int(answer.headers["content-length"]) < 20_000
     short = made(client, PATIENT)
     assert "content-encoding" not in client.get(short, headers={"accept-encoding": "gzip"}).headers
+
+
+def test_bodies_of_any_length_are_changed_alike(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_app, "_ASIDE", 10)
+    names = [{"family": f"n{n}"} for n in range(2000)]
+    body = gzip.compress(xml.write(json.dumps({**PATIENT, "name": names}).encode()))
+    headers = {**XML, "content-encoding": "gzip", "accept-encoding": "gzip"}
+    answer = client.post("/Patient", content=body, headers=headers)
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(values(tree(answer, 201), "f:name/f:family")) == 2000
 
 
 def test_packed_bodies_are_read_and_bombs_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

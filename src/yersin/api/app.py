@@ -6,6 +6,7 @@ never logged. Source: https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -41,6 +42,8 @@ from .operations import Operation, Operations
 Asker = Callable[[str, Mapping[bytes, bytes], str], Awaitable[Access]]
 log = logging.getLogger("yersin.api")
 _MARK = re.compile(rb"[A-Za-z0-9._:+/=\-]{1,128}").fullmatch
+#: longer bodies are changed beside the loop that serves everybody
+_ASIDE = 256 * 1024
 #: what answers with other bodies than resources
 _RAW = (["Binary"], ["bulkdata"])
 
@@ -74,10 +77,11 @@ class Api:
             raw = structs.replace(response, headers=[*response.headers, marked])
             await binary.send(raw, scope["method"], send)
             return
-        body = response.body if talk.form is formats.PLAIN else talk.form.written(response.body)
-        headers = [(b"content-type", talk.form.media_type), marked]
-        if packed := formats.packed(talk.headers, body):
-            body = packed
+        body, headers = response.body, [(b"content-type", talk.form.media_type), marked]
+        if talk.form is not formats.PLAIN:
+            body = await asyncio.to_thread(talk.form.written, body) if len(body) > _ASIDE else talk.form.written(body)
+        if formats.is_packed(talk.headers, body):
+            body = await asyncio.to_thread(formats.packed, body) if len(body) > _ASIDE else formats.packed(body)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         headers += [(b"content-length", str(len(body)).encode())]
         headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), *response.headers]
@@ -100,7 +104,12 @@ class Api:
             talk.access = access
             body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
             if body:
-                body = _read(method, path, headers, body)
+                aside = len(body) > _ASIDE
+                body = (
+                    await asyncio.to_thread(_read, method, path, headers, body)
+                    if aside
+                    else _read(method, path, headers, body)
+                )
             if b"_format" in scope["query_string"]:
                 headers = {**headers, b"accept": formats.JSON}
             request = Request(

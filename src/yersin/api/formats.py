@@ -170,10 +170,13 @@ def unpacked(headers: Mapping[bytes, bytes], body: bytes, limit: int) -> bytes:
     return whole
 
 
-def packed(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
-    """Pack a long body for a client that takes gzip; nothing where it stays as it is."""
-    if len(body) < PACKED_FROM or not _takes_gzip(headers.get(b"accept-encoding", b"")):
-        return b""
+def is_packed(headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    """Whether a body is long enough to pack, and the client takes gzip."""
+    return len(body) >= PACKED_FROM and _takes_gzip(headers.get(b"accept-encoding", b""))
+
+
+def packed(body: bytes) -> bytes:
+    """Pack a body by gzip."""
     packer = zlib.compressobj(_LEVEL, wbits=31)
     return packer.compress(body) + packer.flush()
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from decimal import Decimal
+from functools import cache
 from html.entities import html5
 from typing import Any
 
@@ -70,11 +71,10 @@ class _Writer:
     def _inside(self, value: Mapping[str, Any], struct: type[Struct]) -> None:
         """Elements of an object, in the order of the definition."""
         self._depth += 1
-        attributes = _attributes(struct)
-        for name, element in shape(struct).items():
-            sibling = f"_{name}"
-            if name not in attributes and name[0] != "_" and (name in value or sibling in value):
-                self._element(element, value.get(name), value.get(sibling))
+        order, known, attributes = _order(struct), shape(struct), _attributes(struct)
+        names = {key.removeprefix("_") for key in value} - attributes
+        for name in sorted(names & order.keys(), key=order.__getitem__):
+            self._element(known[name], value.get(name), value.get(f"_{name}"))
         self._depth -= 1
 
     def _element(self, element: Element, value: Any, sibling: Any) -> None:
@@ -111,6 +111,13 @@ class _Writer:
         self._line(f"</{name}>")
 
 
+@cache
+def _order(struct: type[Struct]) -> dict[str, int]:
+    """Place of each element in the order of the specification."""
+    return {name: number for number, name in enumerate(shape(struct)) if name[0] != "_"}
+
+
+@cache
 def _attributes(struct: type[Struct]) -> frozenset[str]:
     """Elements that are attributes in XML."""
     if issubclass(struct, r4.Resource):
@@ -196,7 +203,7 @@ class _Reader:
 
     def members(self, node: Any) -> dict[str, Any]:
         self._no_text(node)
-        order = {name: number for number, name in enumerate(self._known)}
+        order = _order(self._struct)
         attributes = _attributes(self._struct)
         for child in node:
             self._no_tail(child)
