@@ -16,7 +16,7 @@ from .items import Items, item, root
 from .refusal import impossible
 
 #: items an expression may look at before it is stopped, and seconds it may take
-STEPS, SECONDS = 2_000_000, 5.0
+STEPS, SECONDS = 1_000_000, 2.0
 _BETWEEN = 20_000  # steps between two looks at the clock
 LONGEST_TEXT = 1_000_000
 _NAMED = {
