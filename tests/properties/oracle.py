@@ -157,6 +157,36 @@ def matches(resource: Resource, name: str, value: str) -> bool:
     return any(_one(rule.kind, modifier, v, part) for part in value.split(",") for v in found)
 
 
+Stock = dict[str, list[Resource]]
+
+
+def meets(resource: Resource, name: str, value: str, stock: Stock) -> bool:
+    """Whether a resource meets one criterion, which may be a chain or `_has`, among all resources there are."""
+    if name.startswith("_has:"):
+        _, kind, code, rest = name.split(":", 3)
+        here = f"{resource['resourceType']}/{resource['id']}"
+        rule = RULES[kind][code]
+        referring = (r for r in stock[kind] if here in _referred(r, rule))
+        return any(meets(r, rest, value, stock) for r in referring)
+    head, dot, rest = name.partition(".")
+    if not dot:
+        return matches(resource, name, value)
+    code, _, only = head.partition(":")
+    found = _referred(resource, RULES[resource["resourceType"]][code])
+    code = rest.removeprefix("_has:").partition(".")[0].partition(":")[0]
+    return any(
+        f"{kind}/{r['id']}" in found and meets(r, rest, value, stock)
+        for kind in ([only] if only else stock)
+        if rest.startswith("_has:") or code in RULES[kind]
+        for r in stock[kind]
+    )
+
+
+def _referred(resource: Resource, rule: Rule) -> set[str]:
+    texts = (str(v.get("reference", "")) for v in rule.values(resource))
+    return {re.sub(r"/_history/[^/]*$", "", text) for text in texts}
+
+
 def _tells(kind: str, value: Any) -> bool:
     if kind == "token" and isinstance(value, dict):
         return bool(value.get("coding", [True]))

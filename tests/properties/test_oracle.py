@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import random
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -195,6 +196,60 @@ def test_the_sql_search_finds_what_the_slow_one_finds(run: Any, system: Access, 
             assert got == sorted(got)
 
     check()
+
+
+#: references of the types in stock, and where they lead
+REFERENCES = [
+    ("Observation", "subject", "Patient"),
+    ("Observation", "patient", "Patient"),
+    ("Observation", "encounter", "Encounter"),
+    ("Observation", "performer", "Patient"),
+    ("Encounter", "subject", "Patient"),
+    ("Condition", "subject", "Patient"),
+]
+
+
+@st.composite
+def joined(draw: Any, stock: dict[str, list[dict[str, Any]]], type_name: str, depth: int = 0) -> tuple[str, str]:
+    """A criterion at the end of a chain, of `_has`, or of both."""
+    ways = [(r, True) for r in REFERENCES if r[0] == type_name] + [(r, False) for r in REFERENCES if r[2] == type_name]
+    if depth > 2 or not ways or (depth and draw(st.booleans())):
+        return draw(criteria(stock, type_name))
+    (source, code, target), forward = draw(st.sampled_from(ways))
+    name, value = draw(joined(stock, target if forward else source, depth + 1))
+    return f"{code}:{target}.{name}" if forward else f"_has:{source}:{code}:{name}", value
+
+
+@pytest.mark.timeout(280)
+def test_chains_and_has_find_what_the_slow_search_finds(run: Any, system: Access, stock: Any) -> None:
+    hits = 0
+
+    @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        nonlocal hits
+        type_name = data.draw(st.sampled_from(["Condition", "Encounter", "Observation", "Patient"]))
+        pairs = [data.draw(joined(stock, type_name)) for _ in range(data.draw(st.integers(1, 2)))]
+        count = data.draw(st.sampled_from(["3", "1000"]))
+        sort = data.draw(st.sampled_from(["", "_id", "-_lastUpdated"]))
+        asked = [*pairs, ("_count", count), *([("_sort", sort)] if sort else [])]
+        expected = {r["id"] for r in stock[type_name] if all(oracle.meets(r, n, v, stock) for n, v in pairs)}
+        got = [v.id for v in _all_pages(run, system, Query.of(type_name, asked))]
+        assert set(got) == expected, (type_name, pairs, "extra", set(got) - expected, "lost", expected - set(got))
+        assert len(got) == len(expected)
+        hits += bool(got)
+
+    check()
+    assert hits > 20
+
+
+def _all_pages(run: Any, system: Access, query: Query) -> list[Any]:
+    found = run(system.search(query))
+    versions = list(found.versions)
+    while found.after:
+        found = run(system.search(replace(query, after=found.after, horizon=found.horizon)))
+        versions += found.versions
+    return versions
 
 
 SORTS = [
