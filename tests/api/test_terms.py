@@ -244,6 +244,39 @@ def test_a_system_that_is_not_here_or_cannot_be_listed_is_told(client):
     refused(client.post("/ValueSet/$expand", json=units), 400, "too-costly", "no end")
 
 
+def test_value_sets_within_value_sets_are_not_followed_for_ever(client):
+    for n in range(40):
+        inner = {"valueSet": [f"urn:example:deep:{n - 1}"]} if n else {"system": OWN}
+        made = value_set(inner, id=f"deep{n}", url=f"urn:example:deep:{n}")
+        assert client.put(f"/ValueSet/deep{n}", json=made).status_code == 201
+    assert len(codes(client.get("/ValueSet/$expand?url=urn:example:deep:20").json()["expansion"])) == 6
+    refused(client.get("/ValueSet/$expand?url=urn:example:deep:39"), 400, "too-costly", "deep")
+
+
+def test_an_odd_code_system_stops_nobody(client):
+    why = [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    odd = {"resourceType": "CodeSystem", "id": "odd", "url": "urn:example:odd", "status": "active", "content": "complete",
+           "concept": [{"_code": {"extension": why}, "display": "No code"}, {"code": "a", "display": "A"},
+                       {"code": "a", "display": "The same again"},
+                       {"code": "b", "property": [{"code": "parent", "valueCode": "c"}]},
+                       {"code": "c", "property": [{"code": "parent", "valueCode": "b"}]}]}  # fmt: skip
+    assert client.put("/CodeSystem/odd", json=odd).status_code == 201, "this is valid R4"
+    found = expansion(client, value_set({"system": "urn:example:odd"}))
+    assert sorted(codes(found)) == ["a", "b", "c"]
+    listed = {"system": OWN, "concept": [{"_code": {"extension": why}}, {"code": "ARM"}]}
+    assert codes(expansion(client, value_set(listed))) == ["ARM"]
+
+
+@pytest.mark.parametrize("given", ["%00", "a%00b", "%F0%9F%98%80", "'", "a:*", "%5C", "a%26b", "%25", "(", "x" * 3000])
+def test_whatever_is_typed_is_answered(client, given):
+    assert client.get(f"/ValueSet/$expand?url={GENDERS}&filter={given}").status_code in (200, 400)
+    assert client.get(f"/ValueSet/$validate-code?url={GENDERS}&system={GENDER}&code={given}").status_code in (200, 400)
+    assert client.get(f"/CodeSystem/$lookup?system={GENDER}&code={given}").status_code in (404, 400)
+    regex = {"property": "code", "op": "regex", "value": given.replace("%00", "")}
+    made = client.post("/ValueSet/$expand", json=body(valueSet=value_set({"system": OWN, "filter": [regex]})))
+    assert made.status_code in (200, 400), made.text
+
+
 # --- $validate-code --------------------------------------------------------------------------------------------------
 
 

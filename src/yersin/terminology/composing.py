@@ -23,6 +23,8 @@ from .words import split as split_words
 
 #: parts of a composition, all that it refers to counted, beyond which it is refused
 PARTS_LIMIT = 1000
+#: value sets within each other beyond which it is refused
+DEPTH_LIMIT = 30
 _NOTHING = (
     "SELECT ''::text AS url, ''::text AS ver, ''::text AS code, NULL::bigint AS id, ''::text AS display, "
     "NULL::jsonb AS given, 0 AS part, 0::bigint AS ord, ''::text AS folded, false AS inactive, false AS abstract WHERE false"
@@ -117,6 +119,10 @@ class Composer:
         if canonical in self.within:
             circle = " → ".join([*self.within, canonical])
             raise problem("processing", f"The value set refers to itself: {circle}.", expression="ValueSet.compose")
+        if len(self.within) > DEPTH_LIMIT:
+            raise problem(
+                "too-costly", f"This value set is made of others that are made of others, more than {DEPTH_LIMIT} deep."
+            )
         found = self.contained.get(canonical) or await self.finder.value_set(canonical)
         if found is None:
             raise problem("not-found", f"The value set {canonical} is not here, and another is made of it.", status=404)
@@ -175,7 +181,9 @@ class Composer:
             self._use(system)
         key = system.key if system else str
         chosen = [
-            (n, c) for n, c in enumerate(concepts) if asked.code is None or key(str(c["code"])) == key(asked.code)
+            (n, c)
+            for n, c in enumerate(concepts)
+            if c.get("code") and (asked.code is None or key(str(c["code"])) == key(asked.code))
         ]
         if not chosen:
             return _NOTHING

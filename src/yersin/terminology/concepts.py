@@ -103,8 +103,9 @@ def _walked(concepts: Sequence[JSON]) -> Iterator[tuple[JSON, str]]:
     waiting: list[tuple[JSON, str]] = [(concept, "") for concept in reversed(concepts)]
     while waiting:
         concept, parent = waiting.pop()
-        yield concept, parent
-        waiting += [(child, str(concept["code"])) for child in reversed(concept.get("concept", ()))]
+        if code := concept.get("code"):  # it may be missing where an extension says why
+            yield concept, parent
+            waiting += [(child, str(code)) for child in reversed(concept.get("concept", ()))]
 
 
 def _take_in_properties(listed: list[Listed], place: Mapping[str, int], *, folds: bool) -> None:

@@ -52,14 +52,8 @@ async def expand(finder: Finder, value_set: JSON, wanted: Wanted) -> dict[str, A
     text = _hidden(await composer.of_set(value_set), wanted)
     if composer.parts > 1 or not value_set.get("compose"):
         text = f"SELECT DISTINCT ON (m.url, m.code) {_COLUMNS} FROM ({text}) m ORDER BY m.url, m.code, m.part, m.ord"
-    with_errors = _Statement(finder.connection)
-    most = RANKED if wanted.typed else None
-    total = await with_errors.count(text, composer.sql, most)
-    if total is not None and wanted.count is None and total - wanted.offset > LIMIT:
-        raise _too_costly(total)
-    if total is None and wanted.count is None:
-        raise _too_costly(RANKED)
-    rows = [] if wanted.count == 0 else await with_errors.page(text, composer.sql, wanted, ranked=total is not None)
+    statement = _Statement(finder.connection, text, composer.sql, wanted)
+    rows, total = await (statement.ranked() if wanted.typed else statement.listed())
     languages = await _languages(finder, rows)
     contains = [_contained(row, wanted, languages) for row in rows]
     nests = not (wanted.flat or wanted.typed or wanted.is_paged)
@@ -68,7 +62,9 @@ async def expand(finder: Finder, value_set: JSON, wanted: Wanted) -> dict[str, A
 
 def composed(finder: Finder, value_set: JSON, narrowing: Narrowing) -> Composer:
     """Make the composer of a value set with what it contains."""
-    contained = {f"#{r['id']}": r for r in value_set.get("contained", ()) if r.get("resourceType") == "ValueSet"}
+    contained = {
+        f"#{r.get('id', '')}": r for r in value_set.get("contained", ()) if r.get("resourceType") == "ValueSet"
+    }
     return Composer(finder, Sql(), narrowing, within=(str(value_set.get("url", "")),), contained=contained)
 
 
@@ -78,8 +74,8 @@ def _hidden(text: str, wanted: Wanted) -> str:
     return f"SELECT m.* FROM ({text}) m WHERE {' AND '.join(conditions)}" if conditions else text
 
 
-def _too_costly(total: int) -> Problem:
-    text = f"The expansion holds more than {LIMIT} concepts (over {total - 1}). Ask for a page with count, or type a filter."
+def _too_costly(most: int) -> Problem:
+    text = f"The expansion holds more than {most} concepts. Ask for a page with count, or narrow it by a filter."
     return problem("too-costly", text, status=422)
 
 
@@ -88,29 +84,49 @@ class _Statement:
     """Runs what was composed; what PostgreSQL says of a regular expression is the asker's error."""
 
     connection: Connection
+    text: str
+    sql: Sql
+    wanted: Wanted
 
-    async def count(self, text: str, sql: Sql, most: int | None) -> int | None:
-        """Count concepts; None where there are more than `most`."""
-        limit = f" LIMIT {most + 1}" if most else ""
-        found = await self._run(f"SELECT count(*) AS n FROM (SELECT FROM ({text}) m{limit}) counted", sql.arguments)
+    async def listed(self) -> tuple[Sequence[Any], int | None]:
+        """Fetch a page in the order of the list, and how many concepts there are. Raises Problem (too-costly)."""
+        total = await self._count(self.text)
+        if self.wanted.count is None and total - self.wanted.offset > LIMIT:
+            raise _too_costly(LIMIT)
+        return ([] if self.wanted.count == 0 else await self._page()), total
+
+    async def ranked(self) -> tuple[Sequence[Any], int | None]:
+        """Fetch a page of what fits words typed, the best first; of too many to rank in the order of the list, uncounted."""
+        few = f"SELECT {_COLUMNS} FROM ({self.text}) m LIMIT {RANKED + 1}"
+        rows = [] if self.wanted.count == 0 else await self._page(few)
+        total = rows[0]["matched"] if rows else await self._count(few)
+        if total <= RANKED:
+            return rows, total
+        if self.wanted.count is None:
+            raise _too_costly(RANKED)
+        return ([] if self.wanted.count == 0 else await self._page()), None
+
+    async def _count(self, text: str) -> int:
+        found = await self._run(f"SELECT count(*) AS n FROM ({text}) counted", self.sql.arguments)
         total: int = found[0]["n"]
-        return None if most and total > most else total
+        return total
 
-    async def page(self, text: str, sql: Sql, wanted: Wanted, *, ranked: bool) -> Sequence[Any]:
-        """Fetch a page with all that is known of its concepts."""
-        paged = Sql(*sql.arguments)
-        order = "m.part, m.ord"
-        if wanted.typed and ranked:
+    async def _page(self, few: str = "") -> Sequence[Any]:
+        """Fetch a page with all that is known of its concepts; out of `few` matches those that fit best come first."""
+        wanted, paged = self.wanted, Sql(*self.sql.arguments)
+        before, matched, source, order = "", "", self.text, "m.part, m.ord"
+        if few:
             typed = fold(wanted.typed)
             start = paged.arg("\n" + typed, "text")
-            order = (
-                f"lower(m.code) <> {paged.arg(typed, 'text')}, strpos(m.folded, {start}) = 0, length(m.folded), {order}"
-            )
+            code = paged.arg(typed, "text")
+            order = f"lower(m.code) <> {code}, strpos(m.folded, {start}) = 0, length(m.folded), {order}"
+            before, matched = f"WITH f AS MATERIALIZED ({few}) ", ", (SELECT count(*) FROM f) AS matched"
+            source = "SELECT * FROM f"
         most = LIMIT if wanted.count is None else min(wanted.count, LIMIT)
         limits = f"LIMIT {paged.arg(most, 'bigint')} OFFSET {paged.arg(wanted.offset, 'bigint')}"
         return await self._run(
-            f"SELECT m.*, c.more, c.parents FROM (SELECT {_COLUMNS}, row_number() OVER () AS place FROM "
-            f"(SELECT * FROM ({text}) m ORDER BY {order} {limits}) m) m LEFT JOIN terms.concept c ON c.id = m.id ORDER BY m.place",
+            f"{before}SELECT m.*, c.more, c.parents{matched} FROM (SELECT {_COLUMNS}, row_number() OVER () AS place FROM "
+            f"(SELECT * FROM ({source}) m ORDER BY {order} {limits}) m) m LEFT JOIN terms.concept c ON c.id = m.id ORDER BY m.place",
             paged.arguments,
         )
 

@@ -7,6 +7,7 @@ is asked: whichever version is not in the tables yet is read from the store firs
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib.resources import files
@@ -16,7 +17,7 @@ from uuid import UUID
 import msgspec
 import zstandard
 
-from yersin.db import Connection, Database
+from yersin.db import Connection, Database, PostgresError
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.store import reading
@@ -25,6 +26,7 @@ from . import cldr
 from .concepts import COLUMNS, JSON, head, is_folding, rows
 from .schema import SPACE
 
+log = logging.getLogger("yersin.terminology")
 BUILT_IN = "r4"
 #: what stands before what under one address
 RANK_BUILT_IN, RANK_LOADED, RANK_STORED = 0, 1, 2
@@ -105,14 +107,17 @@ async def replace(
     """Put resources in the place of all that their source gave before. The caller holds a transaction."""
     await forget(connection, source)
     found = list(resources)
-    systems = [
-        r for r in found if r["resourceType"] == "CodeSystem" and (r.get("concept") or r["content"] == "complete")
-    ]
+    systems = [r for r in found if r["resourceType"] == "CodeSystem" and _is_here(r)]
     others = [r for r in found if r["resourceType"] != "CodeSystem" and r.get("url")]
     await _put_systems(connection, source, rank, systems, dated)
     if others:
         records = [_definition(r, source, rank) for r in others]
         await _copy(connection, "definition", records, _DEFINITION_COLUMNS)
+
+
+def _is_here(system: JSON) -> bool:
+    """Whether a code system says more than that it exists."""
+    return bool(system.get("url")) and bool(system.get("concept") or system.get("content") == "complete")
 
 
 async def forget(connection: Connection, source: str) -> None:
@@ -182,7 +187,13 @@ async def _take(connection: Connection, kind: str, ids: Sequence[UUID]) -> None:
         source = f"{kind}/{row['id']}"
         version = versions.get(row["name"] or str(row["id"]))
         resource: list[Any] = [_decode(version.json())] if version else []
-        await replace(connection, source, RANK_STORED, resource)
+        try:
+            async with connection.transaction():
+                await replace(connection, source, RANK_STORED, resource)
+        except (PostgresError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # one odd resource must not stop the service for all: it is left out until it changes
+            log.warning("%s cannot be taken into the terminology (%s)", kind, type(error).__name__)
+            await replace(connection, source, RANK_STORED, [])
         await connection.execute(
             "INSERT INTO terms.taken (type, id, ver) VALUES ($1, $2, $3) ON CONFLICT (type, id) DO UPDATE SET ver = $3",
             number,

@@ -27,7 +27,10 @@ _decode = msgspec.json.Decoder().decode
 
 @asynccontextmanager
 async def finder(asked: Asked, versions: Mapping[str, str] | None = None) -> AsyncIterator[Finder]:
-    """Lend a finder that knows all that was written until now; the question is recorded."""
+    """Lend a finder that knows all that was written until now; the question is recorded. Raises Problem for text that is none."""
+    for name, values in asked.given.values.items():
+        if any(isinstance(value, str) and "\0" in value for value in values):
+            raise problem("value", f"{name} holds a character that no text of FHIR may hold.", expression=name)
     access = asked.request.access
     await intake.take_in(access.ground.database)
     await access.record(audit.Entry(interaction="terms", type=asked.type or None))
