@@ -39,7 +39,18 @@ ANALYTES = (
     "Testosterone", "Estradiol", "Progesterone", "Lactate", "Amylase", "Lipase", "Troponin", "Myoglobin",
     "Procalcitonin", "Ammonia", "Lead",
 )  # fmt: skip
-TIMES = ("1 hour", "2 hours", "30 minutes", "overnight", "fasting", "post meal", "baseline", "peak", "evening", "random")
+TIMES = (
+    "1 hour",
+    "2 hours",
+    "30 minutes",
+    "overnight",
+    "fasting",
+    "post meal",
+    "baseline",
+    "peak",
+    "evening",
+    "random",
+)
 PLACES = (
     "Serum or Plasma",
     "Blood",
