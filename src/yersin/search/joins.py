@@ -74,13 +74,13 @@ class Placed:
     def text(self, sql: Sql) -> str:
         """Write the condition."""
         inner = where_of(self.query, self.indexer, sql)
-        if self.reverse and self.mark is not None:
-            inner.required.append(self.mark)
+        # nearly every row has the mark: it is a filter, and no part of what the index is asked
+        mark = f"{sql.arg(self.mark, 'bigint')} = ANY(r.tok)" if self.mark is not None else ""
+        if self.reverse and mark:
+            inner.add(mark)
         inner.add(self.scope.condition(sql, self.query.type, "r"))
         found = f"r.pat IN (SELECT r.pat FROM {table(self.query.type)} r WHERE {inner.text()})"
-        if self.reverse or self.mark is None:
-            return found
-        return f"(r.tok @> {sql.arg([self.mark], 'bigint[]')} AND {found})"
+        return f"({mark} AND {found})" if mark and not self.reverse else found
 
 
 @dataclass(frozen=True, slots=True)
