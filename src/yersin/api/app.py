@@ -215,7 +215,8 @@ _WHOLE: Mapping[str, Handler] = {"GET": search.search_all, "POST": transaction.p
 
 async def perform(request: Request, handler: Handler | None = None) -> Response:
     """Do one interaction, a request of its own or an entry of a batch, and answer with the parts that are wanted."""
-    part, request = parts.taken(request)
+    # an export takes `_elements` itself: its parts are those of the files
+    part, request = (None, request) if list(request.path[-1:]) == ["$export"] else parts.taken(request)
     response = await (handler or route(request.method, request.path, request.operations))(request)
     return part.of(response) if part else response
 
