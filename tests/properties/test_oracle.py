@@ -214,7 +214,8 @@ def joined(draw: Any, stock: dict[str, list[dict[str, Any]]], type_name: str, de
     """A criterion at the end of a chain, of `_has`, or of both."""
     ways = [(r, True) for r in REFERENCES if r[0] == type_name] + [(r, False) for r in REFERENCES if r[2] == type_name]
     if depth > 2 or not ways or (depth and draw(st.booleans())):
-        return draw(criteria(stock, type_name))
+        plain: tuple[str, str] = draw(criteria(stock, type_name))
+        return plain
     (source, code, target), forward = draw(st.sampled_from(ways))
     name, value = draw(joined(stock, target if forward else source, depth + 1))
     return f"{code}:{target}.{name}" if forward else f"_has:{source}:{code}:{name}", value
