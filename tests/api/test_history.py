@@ -166,8 +166,9 @@ def test_a_token_sees_the_history_of_what_it_covers_only(house: House) -> None:
 def test_who_works_at_a_facility_sees_the_history_of_charts_in_care_only(house: House) -> None:
     """Every entry of the histories is of a resource the asker may read; a stranger's chart is not among them."""
     browser = house.signed_in("tram")
+    browser.headers["accept"] = "application/fhir+json"
     for path in ("/Patient/_history?_count=100", "/_history?_count=100"):
-        answer = browser.get(f"{house.base_url}/fhir{path}", headers={"accept": "application/fhir+json"})
+        answer = browser.get(f"{house.base_url}/fhir{path}")
         assert answer.status_code == 200, answer.text
         entries = answer.json().get("entry", [])
         assert entries

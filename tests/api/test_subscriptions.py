@@ -5,6 +5,7 @@ Source: https://hl7.org/fhir/R4/subscription.html
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -16,10 +17,12 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from yersin.api.subscriptions import Deliverer, Follower, delivering
+from yersin.api.subscriptions.following import CONSUMER
 from yersin.api.subscriptions.outgoing import Caller, CallError, fault
 from yersin.guard.tokens import grants
 from yersin.guard.who import Who
 
+UNHEARD = "SELECT true FROM change_log l, cursor c WHERE c.consumer = $1 AND (l.tx, l.seq) > (c.tx, c.seq) LIMIT 1"
 SECRET = "Bearer secret-of-the-hook"
 INSIDE = [ip_network("127.0.0.0/8")]
 
@@ -76,12 +79,13 @@ def caller(run):
 
 @pytest.fixture(scope="module")
 def works(run, ground, caller):
-    """Do all the work behind subscriptions that there is at the moment."""
+    """Do all the work behind subscriptions that there is, also what other databases' transactions hold up for a moment."""
     follower, deliverer = Follower(ground), Deliverer(ground, caller)
 
     async def work():
-        while await follower.work() or await deliverer.work():
-            pass
+        async with asyncio.timeout(60):
+            while await follower.work() or await deliverer.work() or await ground.database.fetchval(UNHEARD, CONSUMER):
+                await asyncio.sleep(0.01)
 
     run(work())
     return lambda: run(work())

@@ -88,6 +88,8 @@ def cable(calls_url: str) -> Iterator[None]:
     del calls_url
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("network namespaces need root and iproute2")
+    # a run that was killed leaves its namespace
+    subprocess.run(["ip", "netns", "del", SPACE], check=False, capture_output=True)
     try:
         ip("netns", "add", SPACE)
     except subprocess.CalledProcessError:

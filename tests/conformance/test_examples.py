@@ -37,6 +37,9 @@ def examples(shared: Path) -> list[bytes]:
 def without_server_meta(resource: Any) -> Any:
     meta = {k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated")}
     rest = {k: v for k, v in resource.items() if k != "meta"}
+    if resource["resourceType"] == "Subscription" and "header" in resource["channel"]:  # kept sealed, shown to nobody
+        names = [header.partition(":")[0] for header in resource["channel"]["header"]]
+        rest["channel"] = {**resource["channel"], "header": names}
     return {**rest, "meta": meta} if meta else rest
 
 
