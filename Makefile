@@ -50,7 +50,7 @@ fix: .venv/.development  ## Repair what ruff can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: .venv/.development setup  ## Everything that passes or fails the build, about 17 minutes
+test: .venv/.development setup  ## Everything that passes or fails the build, about 21 minutes
 	@tools/test_programs.sh
 	$(MAKE) --no-print-directory check
 	$(BIN)/python tools/bundle.py --check
