@@ -33,9 +33,9 @@ from yersin.app.demo.patients import Registrar
 from yersin.app.ground import opened, prepared
 from yersin.db import embedded
 from yersin.fhir import parse
+from yersin.fhir.folding import fold
 from yersin.guard.who import system
 from yersin.guard.writing import Update
-from yersin.search.folding import fold
 from yersin.settings import Settings
 from yersin.store.identity import row_id
 from yersin.views.feed import Feed

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yersin.search.folding import fold, normal, sort_key, words
+from yersin.fhir.folding import fold, words
+from yersin.search.folding import normal, sort_key
 
 ORDERED = (
     "a à ả ã á ạ ai an àn án ang anh ăn ăng ân ba|ba ba|bà|bà ba|bá|bạ|ca|da|dạ|đa|đá|đạt|e|ê|hoa|hòa|hòa bình|hoá|ma|mà|mả|mã|má|mạ|"

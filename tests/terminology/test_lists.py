@@ -7,8 +7,7 @@ from datetime import date
 
 import pytest
 
-from yersin.search import folding
-from yersin.terminology import icd9cm, icd10, intake, loinc, ucum_essence, words
+from yersin.terminology import icd9cm, icd10, intake, loinc, ucum_essence
 from yersin.terminology.finding import Finder
 from yersin.terminology.loaded import load
 
@@ -201,9 +200,3 @@ def test_a_list_that_an_earlier_release_loaded_is_taken_in(run, ground):
             )
 
     run(work())
-
-
-@pytest.mark.parametrize("text", ["  NGUYỄN  Văn Đức", "Đái tháo đường típ 2", "hoà", "Straße", "ﬁn", "İstanbul", "µg"])
-def test_words_fold_as_names_do(text):
-    assert words.fold(text) == folding.fold(text)
-    assert words.split(text) == folding.words(text)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from yersin.search.folding import fold, normal
+from yersin.fhir.folding import fold
+from yersin.search.folding import normal
 
 #: evidence for one person (same, close) and against (different); unknown weighs nothing
 WEIGHTS: Mapping[str, tuple[float, float, float]] = {

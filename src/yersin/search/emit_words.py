@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from yersin.fhir.folding import fold, words
 from yersin.search import tokens
 from yersin.search.build import Build
 from yersin.search.extract import Emitter, Slot, emitting
-from yersin.search.folding import fold, sort_key, words
+from yersin.search.folding import sort_key
 
 # --- tokens --------------------------------------------------------------------------------------------------------
 

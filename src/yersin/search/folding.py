@@ -1,4 +1,4 @@
-"""Text made comparable: folded for search, accent-exact for equality, keyed for Vietnamese dictionary order.
+"""Text made comparable: accent-exact for equality, keyed for Vietnamese dictionary order.
 
 No SQL folds or sorts text a person sees. Order of letters and tones: TCVN 5712 and the dictionaries of the Institute of
 Linguistics (ngang, huyền, hỏi, ngã, sắc, nặng). Old and new tone placement (hòa, hoà) are the same word.
@@ -6,43 +6,12 @@ Linguistics (ngang, huyền, hỏi, ngã, sắc, nặng). Old and new tone place
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 _ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
 _TONES = {"̀": 1, "̉": 2, "̃": 3, "́": 4, "̣": 5}
 _LETTER = {letter: chr(0x40 + place) for place, letter in enumerate(_ALPHABET)}  # "@" and up: above the digits
-_STROKE = str.maketrans("đĐ", "dD")
-_WORD = re.compile(r"\w+")
-
-
-class _Folded(dict[int, str]):
-    """What each character folds to, worked out at its first use."""
-
-    def __missing__(self, code: int) -> str:
-        text = normalize("NFD", _without_marks(normalize("NFD", chr(code).translate(_STROKE))).casefold())
-        found = self[code] = _without_marks(text)
-        return found
-
-
-def _without_marks(text: str) -> str:
-    return "".join([c for c in text if category(c) != "Mn"])
-
-
-_FOLDED = _Folded()
-
-
-def fold(text: str) -> str:
-    """Strip marks and case and collapse blanks: `  NGUYỄN  Văn Đức` becomes `nguyen van duc`."""
-    if text.isascii():
-        return " ".join(text.lower().split())
-    return " ".join(normalize("NFC", text).translate(_FOLDED).split())
-
-
-def words(text: str) -> list[str]:
-    """Give the folded words of a text; punctuation separates."""
-    return _WORD.findall(fold(text))
 
 
 def normal(text: str) -> str:

@@ -18,6 +18,7 @@ from yersin.db import Connection
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.expressions import extractor
+from yersin.fhir.folding import fold, words
 from yersin.fhir.parameters import Parameter
 from yersin.fhir.problem import problem
 from yersin.store.identity import row_id
@@ -25,7 +26,6 @@ from yersin.store.reading import Scope, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
-from .folding import fold, words
 from .include import targets
 from .joins import Ids, Joiner, too_costly
 from .page import Condition, Lookup, Query

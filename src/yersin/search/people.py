@@ -17,11 +17,12 @@ import msgspec
 
 from yersin.db import Connection
 from yersin.db.sql import Sql
+from yersin.fhir.folding import fold, words
 from yersin.store.content import body
 from yersin.store.schema import table
 
 from . import tokens
-from .folding import fold, normal, words
+from .folding import normal
 
 #: candidates taken from each circle, and people shown
 LIMIT, SHOWN = 200, 20

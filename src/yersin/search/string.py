@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from yersin.fhir.folding import fold
 from yersin.fhir.parameters import parameters
 
-from .folding import fold
 from .page import Criterion
 from .tokens import string_query
 from .where import Where, either, refuse_modifier

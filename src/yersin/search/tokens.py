@@ -13,8 +13,8 @@ from typing import Any
 
 from siphash24 import siphash24
 
+from yersin.fhir.folding import fold, words
 from yersin.fhir.parameters import Parameter
-from yersin.search.folding import fold, words
 
 #: lengths of the beginnings kept of a value; what is typed between two of them is compared on the line of `txt`
 PREFIX_LENGTHS = (2, 3, 4, 6, 8, 12, 16, 24)

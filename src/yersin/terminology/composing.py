@@ -18,8 +18,7 @@ from yersin.fhir.problem import problem
 from .concepts import JSON
 from .finding import Finder, System, unknown_system
 from .grammars import GRAMMARS
-from .words import fold, query
-from .words import split as split_words
+from .words import fold, query, words
 
 #: parts of a composition, all that it refers to counted, beyond which it is refused
 PARTS_LIMIT = 1000
@@ -219,7 +218,7 @@ class Composer:
     def _typed_in_list(self, asked: Narrowing) -> str:
         """Whether every word typed begins a word of what is listed or of the concept in its system."""
         conditions = []
-        for word in split_words(asked.typed)[:12]:
+        for word in words(asked.typed)[:12]:
             start = self.sql.arg(rf"\m{re.escape(word)}", "text")
             conditions.append(f"(l.folded || ' ' || lower(l.code) || coalesce(c.folded, '')) ~ {start}")
         return " AND ".join(conditions) or "false"
