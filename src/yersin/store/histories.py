@@ -18,7 +18,7 @@ from yersin.db.sql import Sql
 from yersin.fhir import r4
 
 from .identity import RowId
-from .reading import Scope
+from .reading import Scope, versioned
 from .schema import table
 from .versions import Version
 
@@ -85,7 +85,7 @@ async def of_resource(connection: Connection, type_name: str, row: RowId, scope:
     shown = found[: wanted.limit]
     after = (shown[-1]["ver"],) if shown and len(found) > wanted.limit else ()
     total = found[0]["total"] if found else None if wanted.after else 0
-    return Page([_version(type_name, row, r) for r in shown], after, total)
+    return Page([versioned(type_name, row, r) for r in shown], after, total)
 
 
 def _window(sql: Sql, wanted: Wanted, upd: str, until: str) -> str:
@@ -153,7 +153,7 @@ async def _versions(connection: Connection, lines: Sequence[Any], *, oldest_firs
         packed = content.get((line["type"], line["id"], line["ver"]))
         if line["op"] == b"D" or packed is not None:
             row = {**line, "enc": 0, "content": None} if packed is None else {**line, **packed}
-            found.append(_version(r4.TYPE_NAME[line["type"]], RowId(line["id"], line["name"]), row))
+            found.append(versioned(r4.TYPE_NAME[line["type"]], RowId(line["id"], line["name"]), row))
     return found
 
 
@@ -177,15 +177,3 @@ async def _contents(connection: Connection, lines: Sequence[Any]) -> dict[tuple[
         *([line[name] for line in past] for name in ("pat", "type", "id", "ver")),
     )
     return found | {(r["type"], r["id"], r["ver"]): {"enc": r["enc"], "content": r["content"]} for r in rows}
-
-
-def _version(type_name: str, row: RowId, record: Any) -> Version:
-    return Version(
-        type=type_name,
-        id=row.name or str(row.id),
-        ver=record["ver"],
-        upd=record["upd"],
-        pat=record["pat"],
-        enc=record["enc"],
-        content=record["content"],
-    )

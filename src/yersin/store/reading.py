@@ -35,33 +35,26 @@ async def read(connection: Connection, type_name: str, row: RowId, scope: Scope)
         return None
     if found["deleted"]:
         return await vread(connection, type_name, row, found["ver"], scope)
-    return _version(type_name, row, found)
+    return versioned(type_name, row, found)
 
 
 async def vread(connection: Connection, type_name: str, row: RowId, ver: int, scope: Scope) -> Version | None:
     """One version of a resource; a version is seen if its current row may be."""
-    versions = await history(connection, type_name, row, scope, only=ver)
-    return versions[0] if versions else None
-
-
-async def history(
-    connection: Connection, type_name: str, row: RowId, scope: Scope, *, only: int | None = None, limit: int = 1000
-) -> list[Version]:
-    """Versions of a resource, newest first."""
-    sql = Sql(r4.TYPE_NUMBER[type_name], row.id, only, limit)
-    rows = await connection.fetch(
+    sql = Sql(r4.TYPE_NUMBER[type_name], row.id, ver)
+    found = await connection.fetchrow(
         f"""WITH m AS (SELECT pat, name FROM id_map m WHERE type = $1 AND id = $2
               AND {scope.condition(sql, type_name, "m")}),
         v AS (SELECT r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r JOIN m ON r.pat = m.pat WHERE r.id = $2
           UNION ALL SELECT h.ver, h.upd, h.enc, h.content, h.pat FROM history h JOIN m ON h.pat = m.pat
             WHERE h.type = $1 AND h.id = $2)
-        SELECT v.*, m.name FROM v, m WHERE $3::int IS NULL OR v.ver = $3 ORDER BY v.ver DESC LIMIT $4""",
+        SELECT v.*, m.name FROM v, m WHERE v.ver = $3::int""",
         *sql.arguments,
     )
-    return [_version(type_name, row, r) for r in rows if r["name"] == row.name]
+    return versioned(type_name, row, found) if found and found["name"] == row.name else None
 
 
-def _version(type_name: str, row: RowId, record: Any) -> Version:
+def versioned(type_name: str, row: RowId, record: Any) -> Version:
+    """Make a version of a known resource of a row with the columns ver, upd, pat, enc and content."""
     return Version(
         type=type_name,
         id=row.name or str(row.id),
@@ -87,4 +80,4 @@ async def current(connection: Connection, type_name: str, ids: Sequence[UUID], s
 
 def version_of(type_name: str, record: Any) -> Version:
     """Make a version of a row with the columns id, name, ver, upd, enc, content and pat."""
-    return _version(type_name, RowId(record["id"], record["name"]), record)
+    return versioned(type_name, RowId(record["id"], record["name"]), record)
