@@ -40,6 +40,12 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(client: Client, sort:
         assert dates[: len(known)] == sorted(known, reverse=sort.startswith("-")), "those without a date come last"
 
 
+def test_too_many_parameters_are_refused(client):
+    answer = client.get("/Patient?" + "&".join(["active=true"] * 1001))
+    assert answer.status_code == 400
+    assert "1000 parameters" in answer.json()["issue"][0]["diagnostics"]
+
+
 def test_pages_show_nothing_made_after_the_first_and_what_was_deleted_is_gone(client: Client) -> None:
     criteria = make(client, 6)
     mark = criteria.rpartition("|")[2]

@@ -19,6 +19,9 @@ from yersin.store.versions import Version
 if TYPE_CHECKING:
     from .operations import Operations
 
+#: parameters of one request, at most
+PARAMETERS = 1000
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One interaction. `path` is what follows the base, split at slashes; `base` is the address clients use."""
@@ -41,7 +44,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         text = self.query
         if self.is_form:
             text = "&".join(filter(None, [text, self.body.decode("utf-8", "replace")]))
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=1000)
+        try:
+            return parse_qsl(text, keep_blank_values=True, max_num_fields=PARAMETERS)
+        except ValueError:
+            raise problem("too-costly", f"More than {PARAMETERS} parameters; send fewer.") from None
 
     def if_match(self) -> int | None:
         """Version that the client expects to change. Raises Problem when the header is no version tag."""
