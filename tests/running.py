@@ -272,3 +272,12 @@ def form_token(browser: httpx.Client, path: str) -> str:
     mark = f'name="{csrf.FIELD}" value="'
     assert mark in text, f"{path} holds no form"
     return text.partition(mark)[2].partition('"')[0]
+
+
+async def others_have_ended(connection: Any) -> None:
+    """Wait for transactions of other databases of the server that began before now: they hold every horizon back."""
+    horizon = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    older = "SELECT true FROM pg_stat_activity WHERE datname <> current_database() AND backend_xid::text::bigint < $1 LIMIT 1"
+    async with asyncio.timeout(60):
+        while await connection.fetchval(older, horizon):
+            await asyncio.sleep(0.02)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from tests.cast import Cast
+from tests.running import others_have_ended
 
 from yersin.db.failure import Clash, busy
 from yersin.fhir import r4
@@ -26,6 +27,7 @@ def last(run: Any, system: Access) -> Cursor:
 async def _end(access: Access) -> Cursor:
     cursor = Cursor()
     async with access.ground.database.acquire() as connection:
+        await others_have_ended(connection)
         while read := await changes.after(connection, cursor):
             cursor = read[-1].cursor
     return cursor
@@ -33,6 +35,7 @@ async def _end(access: Access) -> Cursor:
 
 async def _after(access: Access, cursor: Cursor, limit: int = 1000) -> list[Change]:
     async with access.ground.database.acquire() as connection:
+        await others_have_ended(connection)
         return await changes.after(connection, cursor, limit)
 
 
