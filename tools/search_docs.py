@@ -15,9 +15,10 @@ _OPENING = """\
 What a search finds, value by value. Every cell is run by `tests/spec` on the real search; this page is made of the same tables by
 `tools/search_docs.py`. Source of the rules: https://hl7.org/fhir/R4/search.html
 
-In the tables `ucum` stands for `http://unitsofmeasure.org`, `loinc` for `http://loinc.org`, `(base)` for the address of the API;
-`..` joins the ends of a period or range, `(none)` is a resource without the element. `yes` and `no` say whether the query finds the
-resource; `refused` is an answer 400 that names the parameter; `gap` is what the specification would find and Yersin does not yet.
+In the tables `ucum` stands for `http://unitsofmeasure.org`, `loinc` for `http://loinc.org`,
+`act` for `http://terminology.hl7.org/CodeSystem/v3-ActCode`, `(base)` for the address of the API; `..` joins the
+ends of a period or range, `(none)` is a resource without the element. `yes` and `no` say whether the query finds the resource;
+`refused` is an answer 400 that names the parameter; `gap` is what the specification would find and Yersin does not yet.
 GET with a query string and POST to `_search` with a form answer alike. Several parameters must all hold; of the values between
 commas any may (`\\,` is a comma in a value).
 """

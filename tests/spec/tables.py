@@ -15,7 +15,11 @@ FOLDER = Path(__file__).parent
 FILES = tuple(sorted(FOLDER.glob("*.md")))
 _STORED = re.compile(r"Stored `(\w+)\.([^`]+)`, asked `([^`]+)`\.")
 _CELL = re.compile(r"(?<!\\)\|")
-SHORT = {"ucum": "http://unitsofmeasure.org", "loinc": "http://loinc.org"}
+SHORT = {
+    "ucum": "http://unitsofmeasure.org",
+    "loinc": "http://loinc.org",
+    "act": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+}
 _SHORT = re.compile(rf"\b({'|'.join(SHORT)})(?=\|)")
 
 

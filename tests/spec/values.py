@@ -144,7 +144,7 @@ _READERS: dict[str, Callable[[str], tuple[str, Any]]] = {
     "identifier": _identifier,
     "telecom": _contact,
     "name[]": _name,
-    "class": lambda text: ("", {"code": text}),
+    "class": lambda text: ("", _coding(text)),
     "encounter": _reference,
     "item": _reference,
     "partOf": _reference,

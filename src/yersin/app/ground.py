@@ -15,6 +15,7 @@ from yersin.guard.laws import gathered
 from yersin.search.rows import Indexer
 from yersin.settings import Settings
 from yersin.terminology import icd10, intake
+from yersin.terminology.searching import Codes
 
 from .rooms import ROOMS
 from .schema import STEPS
@@ -28,7 +29,7 @@ async def opened(settings: Settings, url: str, *, connections: int = 10) -> Asyn
         async with database.transaction() as connection:
             keys = await open_keys(connection, master_key(settings.data_dir / "keys"))
         zone = ZoneInfo(settings.zone)
-        indexer = Indexer(keys.get("index")[:16], zone, base=f"{settings.base_url}/fhir")
+        indexer = Indexer(keys.get("index")[:16], zone, base=f"{settings.base_url}/fhir", terms=Codes(database))
         laws = gathered(room.laws for room in ROOMS)
         yield Ground(database, Grouped(database), indexer, keys, zone, laws)
     finally:

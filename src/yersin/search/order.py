@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cmp_to_key, partial
@@ -11,12 +11,18 @@ from typing import Any
 from uuid import UUID
 
 from yersin.db.sql import Sql
+from yersin.fhir import r4
 from yersin.fhir.parameters import parameters, sorted_strings
 from yersin.store.identity import row_id
 from yersin.store.schema import range_table
+from yersin.store.versions import Version
 
+from . import token_order
 from .build import CANONICAL, Row
 from .page import Query, Sort
+
+#: what sorts a version by a parameter that no column keeps in an order
+Worded = Callable[[r4.Resource], str]
 
 _ENDS = ("infinity", "-infinity")
 _START = datetime(1, 1, 1, tzinfo=UTC)
@@ -31,6 +37,8 @@ class Key:
     descending: bool
     #: what sorts a version that is no longer the current one, from its index row, its moment and its id
     old: Callable[[Row, datetime, str], object]
+    #: the same from the version itself, where the index does not say it
+    worded: Worded | None = None
 
     def value(self, text: str) -> Any:
         """Return a value that compares as the database compares it; texts do by their code points."""
@@ -46,6 +54,8 @@ class Order:
     """The whole order. It always ends with (pat, id), so that it is total."""
 
     keys: tuple[Key, ...]
+    #: arguments that the expressions speak of, the first ones of a statement
+    arguments: tuple[object, ...] = ()
 
     @property
     def by(self) -> str:
@@ -61,11 +71,11 @@ class Order:
         """Place of a row in the order, as texts."""
         return (*(_text(row[f"k{n}"]) for n in range(len(self.keys))), str(row["pat"]), str(row["id"]))
 
-    def place_of(self, index: Row, moment: datetime, row: Any) -> tuple[str, ...]:
+    def place_of(self, index: Row, old: Version, resource: r4.Resource, row: Any) -> tuple[str, ...]:
         """Place that a row had by an earlier version of it."""
-        name = row["name"] or str(row["id"])
         pat = row_id("Patient", index.patients[0]).id if index.patients else row["pat"]
-        return (*(_text(key.old(index, moment, name)) for key in self.keys), str(pat), str(row["id"]))
+        values = (k.worded(resource) if k.worded else k.old(index, old.upd, old.id) for k in self.keys)
+        return (*map(_text, values), str(pat), str(row["id"]))
 
     def is_after(self, place: Sequence[str], other: Sequence[str]) -> bool:
         """Whether a place comes after another."""
@@ -105,9 +115,22 @@ def _text(value: object) -> str:
     return value.astimezone(UTC).isoformat()
 
 
-def order_of(query: Query) -> Order:
-    """Order of a query."""
-    return Order(tuple(_key(query.type, rule) for rule in query.sort))
+def order_of(query: Query, worded: Mapping[str, Mapping[str, str]] | None = None) -> Order:
+    """Order of a query; `worded` is what sorts each match by the tokens that it is sorted by (see `token_order`)."""
+    keys, arguments = [], []
+    for rule in query.sort:
+        if rule.parameter.kind == "token" and rule.parameter.code != "_id":
+            arguments.append((worded or {})[rule.parameter.code])
+            keys.append(_worded(rule, len(arguments)))
+        else:
+            keys.append(_key(query.type, rule))
+    return Order(tuple(keys), tuple(arguments))
+
+
+def _worded(rule: Sort, argument: int) -> Key:
+    text = token_order.words_of(rule.parameter)
+    expression = f"coalesce(${argument}::jsonb ->> r.id::text, '') COLLATE \"C\""
+    return Key(expression=expression, cast="text", descending=rule.descending, old=lambda _r, _u, _n: "", worded=text)
 
 
 def _key(type_name: str, rule: Sort) -> Key:

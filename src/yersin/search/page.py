@@ -26,7 +26,7 @@ DEPTH_LIMIT = 10
 #: types that one step of a chain may lead to
 TYPES_LIMIT = 20
 _SORTED_TOGETHER = frozenset({"_id", "_lastUpdated"})
-_SORTED_KINDS = frozenset({"date", "number", "quantity", "string"})
+_SORTED_KINDS = frozenset({"date", "number", "quantity", "string", "token"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,8 +312,8 @@ class _Reader:
     def _sort_rule(self, part: str) -> Sort:
         code = part.removeprefix("-")
         parameter = self.known.get(code)
-        if parameter is None or not (parameter.kind in _SORTED_KINDS or code == "_id"):
-            can = sorted(c for c, p in self.known.items() if p.kind in _SORTED_KINDS or c == "_id")
+        if parameter is None or parameter.kind not in _SORTED_KINDS:
+            can = sorted(c for c, p in self.known.items() if p.kind in _SORTED_KINDS)
             raise problem(
                 "not-supported",
                 f"{self.type} cannot be sorted by {code}. It can by: {', '.join(can)}.",

@@ -20,8 +20,10 @@ from yersin.store.reading import Scope, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
+from . import token_order
 from .compiling import where_of
 from .include import included
+from .joins import Joiner
 from .order import Order, order_of
 from .page import Found, Query
 from .rows import Indexer
@@ -32,6 +34,8 @@ __all__ = ["count", "search", "where_of"]
 
 #: results changed since the first page that a further page looks at
 CHANGED_LIMIT = 5000
+#: matches that `_total=estimate` counts
+COUNTED_LIMIT = 10_000
 #: no write takes longer: what was under way at the horizon has a moment at most this much before it
 _LONGEST_WRITE = timedelta(hours=1)
 _COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
@@ -54,7 +58,8 @@ async def search(connection: Connection, indexer: Indexer, query: Query, scope: 
         return await _several(connection, indexer, query, scope)
     if query.summary == "count":
         return Found(total=await count(connection, indexer, query, scope))
-    order = order_of(query)
+    joiner = Joiner(connection=connection, indexer=indexer, scope=scope)
+    order = order_of(query, await token_order.words(joiner, query) if query.sort else None)
     hits = await _hits(connection, indexer, query, scope, order)
     more = len(hits) > query.count
     hits = hits[: query.count]
@@ -93,7 +98,8 @@ async def _several(connection: Connection, indexer: Indexer, query: Query, scope
     total = query.known_total
     if total is None and not query.after:
         asked = query.total != "none"
-        counted = [await count(connection, indexer, each, scope) for each in queries] if more and asked else []
+        counting = estimate if query.total == "estimate" else count
+        counted = [await counting(connection, indexer, each, scope) for each in queries] if more and asked else []
         total = len(hits) if not more else sum(counted) if asked else None
     return Found(
         versions=versions,
@@ -106,7 +112,7 @@ async def _several(connection: Connection, indexer: Indexer, query: Query, scope
 
 async def _hits(connection: Connection, indexer: Indexer, query: Query, scope: Scope, order: Order) -> list[_Hit]:
     """Results of a page and one more, in their order."""
-    clause = _clause(indexer, query, scope)
+    clause = _clause(indexer, query, scope, *order.arguments)
     if not query.horizon:
         return await _ordered(connection, query, clause, order, f", {_HORIZON} AS horizon")
     changed = await _changed(connection, indexer, query, scope, order) if query.after else []
@@ -120,8 +126,8 @@ async def _hits(connection: Connection, indexer: Indexer, query: Query, scope: S
     return sorted([*hits, *changed], key=lambda hit: rank(hit.place))
 
 
-def _clause(indexer: Indexer, query: Query, scope: Scope) -> Where:
-    clause = where_of(query, indexer, Sql())
+def _clause(indexer: Indexer, query: Query, scope: Scope, *first: object) -> Where:
+    clause = where_of(query, indexer, Sql(*first))
     clause.add(scope.condition(clause.sql, query.type, "r"))
     return clause
 
@@ -168,7 +174,8 @@ def _old_place(indexer: Indexer, type_name: str, order: Order, row: Any) -> tupl
         enc=row["old_enc"],
         content=row["old_content"],
     )
-    return order.place_of(indexer.index(old.resource()), old.upd, row)
+    resource = old.resource()
+    return order.place_of(indexer.index(resource), old, resource, row)
 
 
 def _snapshot(query: Query, sql: Sql) -> str:
@@ -184,6 +191,18 @@ async def count(connection: Connection, indexer: Indexer, query: Query, scope: S
     return total
 
 
+async def estimate(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> int:
+    """Count up to a limit; of more, say what the database expects to find."""
+    clause = _clause(indexer, query, scope)
+    found = f"SELECT FROM {table(query.type)} r WHERE {clause.text()}"
+    few = f"SELECT count(*) FROM ({found} LIMIT {COUNTED_LIMIT + 1}) f"
+    seen: int = await connection.fetchval(few, *clause.sql.arguments)
+    if seen <= COUNTED_LIMIT:
+        return seen
+    plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {found}", *clause.sql.arguments)
+    return max(seen, int(plan[0]["Plan"]["Plan Rows"]))
+
+
 async def _total(connection: Connection, indexer: Indexer, query: Query, scope: Scope, seen: int | None) -> int | None:
     """Total of the first page: known when everything fits on it, else as exact as the client asked."""
     if query.known_total is not None:
@@ -192,4 +211,4 @@ async def _total(connection: Connection, indexer: Indexer, query: Query, scope: 
         return seen
     if query.total == "none" or query.after:
         return None
-    return await count(connection, indexer, query, scope)
+    return await (estimate if query.total == "estimate" else count)(connection, indexer, query, scope)

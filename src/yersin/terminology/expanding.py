@@ -60,6 +60,14 @@ async def expand(finder: Finder, value_set: JSON, wanted: Wanted) -> dict[str, A
     return _expansion(_nested(rows, contains) if nests else contains, total, wanted, composer)
 
 
+async def codes(finder: Finder, value_set: JSON, limit: int) -> list[tuple[str, str]] | None:
+    """Give every code of a value set with its system; None where they are more than a limit. Raises Problem as `expand` does."""
+    composer = composed(finder, value_set, Narrowing())
+    text = f"SELECT DISTINCT m.url, m.code FROM ({await composer.of_set(value_set)}) m LIMIT {limit + 1}"
+    rows = await _Statement(finder.connection, text, composer.sql, Wanted()).fetch(text, composer.sql.arguments)
+    return None if len(rows) > limit else [(row["url"], row["code"]) for row in rows]
+
+
 def composed(finder: Finder, value_set: JSON, narrowing: Narrowing) -> Composer:
     """Make the composer of a value set with what it contains."""
     contained = {
@@ -107,7 +115,7 @@ class _Statement:
         return ([] if self.wanted.count == 0 else await self._page()), None
 
     async def _count(self, text: str) -> int:
-        found = await self._run(f"SELECT count(*) AS n FROM ({text}) counted", self.sql.arguments)
+        found = await self.fetch(f"SELECT count(*) AS n FROM ({text}) counted", self.sql.arguments)
         total: int = found[0]["n"]
         return total
 
@@ -124,13 +132,14 @@ class _Statement:
             source = "SELECT * FROM f"
         most = LIMIT if wanted.count is None else min(wanted.count, LIMIT)
         limits = f"LIMIT {paged.arg(most, 'bigint')} OFFSET {paged.arg(wanted.offset, 'bigint')}"
-        return await self._run(
+        return await self.fetch(
             f"{before}SELECT m.*, c.more, c.parents{matched} FROM (SELECT {_COLUMNS}, row_number() OVER () AS place FROM "
             f"(SELECT * FROM ({source}) m ORDER BY {order} {limits}) m) m LEFT JOIN terms.concept c ON c.id = m.id ORDER BY m.place",
             paged.arguments,
         )
 
-    async def _run(self, text: str, arguments: Sequence[Any]) -> Sequence[Any]:
+    async def fetch(self, text: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Run a statement. Raises Problem (invalid) for a regular expression that is none."""
         statement, used = pruned(text, arguments)
         try:
             found: Sequence[Any] = await self.connection.fetch(statement, *used)

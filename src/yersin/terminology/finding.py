@@ -10,6 +10,7 @@ import msgspec
 
 from yersin.db import Connection
 from yersin.fhir.problem import Problem, problem
+from yersin.store.identity import row_id
 
 from .concepts import JSON
 
@@ -120,6 +121,15 @@ class Finder:
             kind,
             url,
             version,
+        )
+        return found
+
+    async def stored(self, kind: str, logical_id: str) -> JSON | None:
+        """Find a value set or a concept map that a client stored, by its id."""
+        found: JSON | None = await self.connection.fetchval(
+            "SELECT content FROM terms.definition WHERE kind = $1 AND source = $2 LIMIT 1",
+            kind,
+            f"{kind}/{row_id(kind, logical_id).id}",
         )
         return found
 
