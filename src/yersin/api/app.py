@@ -25,8 +25,11 @@ from . import (
     bulk,
     capability,
     errors,
+    everything,
     formats,
     history,
+    labels,
+    lastn,
     parts,
     read,
     search,
@@ -50,7 +53,14 @@ _RAW = (["Binary"], ["bulkdata"])
 #: bodies longer than this are refused before they are read
 BODY_LIMIT = 64 * 2**20
 #: operations of this floor; those of the rooms come beside them
-OWN: Sequence[Operation] = (*bulk.OPERATIONS, *subscriptions.OPERATIONS, *terminology.OPERATIONS)
+OWN: Sequence[Operation] = (
+    *bulk.OPERATIONS,
+    *everything.OPERATIONS,
+    *labels.OPERATIONS,
+    *lastn.OPERATIONS,
+    *subscriptions.OPERATIONS,
+    *terminology.OPERATIONS,
+)
 
 
 class Api:

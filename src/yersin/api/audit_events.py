@@ -38,6 +38,8 @@ INTERACTIONS = (
         "revoke",
         "export",
         "terms",
+        "everything",
+        "meta",
     ),
 )
 _RESTFUL = {"read", "vread", "update", "delete", "create", "transaction", "search", "history"}

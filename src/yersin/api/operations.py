@@ -27,6 +27,8 @@ EVERY = "*"
 #: what may stand in any address and changes no result
 _PLAIN = frozenset({"_format", "_pretty"})
 _BOOLEANS = ("true", "false")
+#: parts of the address of an operation on one resource; one on a version has two more
+_INSTANCE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,8 @@ class Operation:
     """An operation. `types` are those it is asked of at the levels `type` and `instance`; EVERY stands for all.
 
     What changes something (`affects_state`) is asked by POST only. The asker needs `permission`, where it names one, and
-    a program's token `grant` too. With `takes_any_body` the work reads the body itself, to judge what may be no FHIR.
+    a program's token `grant` too. With `takes_any_body` the work reads the body itself, to judge what may be no FHIR;
+    with `takes_search` it reads all itself, as its parameters are those of a search. `of_versions`: of versions, too.
     """
 
     name: str
@@ -97,6 +100,8 @@ class Operation:
     grant: Grant | None = None
     affects_state: bool = False
     takes_any_body: bool = False
+    takes_search: bool = False
+    of_versions: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -130,7 +135,8 @@ class Operations:
         name, type_name = path[-1][1:], path[0] if len(path) > 1 else ""
         level = _level(path)
         found = self._find(level, type_name, name)
-        if found is None:
+        if found is None or (len(path) > _INSTANCE and not found.of_versions):
+            level = level if len(path) <= _INSTANCE else None
             raise problem("not-found", self._missing(level, type_name, name), status=404)
         if method not in found.methods:
             text = f"{method} is not possible here; {' and '.join(found.methods)} are."
@@ -163,7 +169,9 @@ class Operations:
 
 
 def _level(path: Sequence[str]) -> Level | None:
-    levels: Mapping[int, Level] = {1: "system", 2: "type", 3: "instance"}
+    levels: Mapping[int, Level] = {1: "system", 2: "type", _INSTANCE: "instance"}
+    if len(path) == _INSTANCE + 2 and path[2] == "_history":
+        return "instance"
     return levels.get(len(path))
 
 
@@ -179,7 +187,8 @@ async def _answer(operation: Operation, request: Request) -> Response:
         raise
     *above, _ = request.path
     type_name, logical_id = [*above, "", ""][:2]
-    return await operation.work(Asked(request=request, type=type_name, id=logical_id, given=given(operation, request)))
+    read = Given() if operation.takes_search else given(operation, request)
+    return await operation.work(Asked(request=request, type=type_name, id=logical_id, given=read))
 
 
 def _type(request: Request) -> str | None:
