@@ -28,10 +28,11 @@ def where(criterion: Criterion, clause: Where) -> None:
 
 
 def _ids(criterion: Criterion, clause: Where) -> None:
-    if criterion.modifier:
-        raise refuse_modifier(criterion, ())
+    if criterion.modifier not in ("", "not"):
+        raise refuse_modifier(criterion, ("missing", "not"))
     ids = [row_id(clause.type, value).id for value in criterion.values]
-    clause.add(f"r.id = ANY({clause.sql.arg(ids, 'uuid[]')})")
+    found = f"r.id = ANY({clause.sql.arg(ids, 'uuid[]')})"
+    clause.add(f"NOT {found}" if criterion.modifier else found)
 
 
 def _plain(value: str) -> str:
