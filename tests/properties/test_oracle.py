@@ -21,8 +21,10 @@ from tests.properties.oracle import AMOUNT_PREFIXES, PREFIXES, RULES
 from yersin.app.demo.country import generate
 from yersin.fhir import parse
 from yersin.guard.access import Access
+from yersin.guard.who import Grant, Who
 from yersin.guard.writing import Update
 from yersin.search.page import Query
+from yersin.store.identity import row_id
 
 DEMO = 60  # resources of each type from the invented country
 
@@ -320,3 +322,150 @@ def test_includes_are_what_the_references_say(run: Any, system: Access, stock: A
         if r.get("subject", {}).get("reference") in patients
     }
     assert {f"{v.type}/{v.id}" for v in back.included} == wanted
+
+
+@pytest.mark.timeout(280)
+def test_composites_find_what_the_slow_search_finds(run: Any, system: Access, stock: Any) -> None:
+    measured = [r for r in stock["Observation"] if "value" in r.get("valueQuantity", {}) and r["code"].get("coding")]
+    hits = 0
+
+    @settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        nonlocal hits
+        one = data.draw(st.sampled_from(measured))
+        other = data.draw(st.sampled_from([one, one, data.draw(st.sampled_from(measured))]))
+        texts = [t for t in _tokens(one["code"], "token") if not t.endswith("|")]
+        code = data.draw(st.sampled_from(texts))
+        prefix = data.draw(st.sampled_from(["", *AMOUNT_PREFIXES]))
+        amount = prefix + _measured(data.draw, other["valueQuantity"])
+        if {"$", ",", "\\"} & set(code + amount):
+            return
+        found = run(
+            system.search(Query.of("Observation", [("code-value-quantity", f"{code}${amount}"), ("_count", "1000")]))
+        )
+        expected = {
+            r["id"]
+            for r in stock["Observation"]
+            if oracle.matches(r, "code", code) and oracle.matches(r, "value-quantity", amount)
+        }
+        assert {v.id for v in found.versions} == expected, (code, amount)
+        hits += bool(expected)
+
+    check()
+    assert hits > 30
+
+
+# --- other accesses -------------------------------------------------------------------------------------------------
+
+#: chart types whose place is told by these references, the first that leads to a patient
+PLACED = {
+    "Patient": (),
+    "Observation": ("subject", "performer"),
+    "Encounter": ("subject",),
+    "Condition": ("subject", "asserter"),
+    "MedicationRequest": ("subject",),
+    "RiskAssessment": ("subject",),
+    "ChargeItem": ("subject",),
+}
+OPEN_TO_ALL = ("Questionnaire", "PlanDefinition")
+
+
+def place_of(resource: dict[str, Any]) -> str:
+    if resource["resourceType"] == "Patient":
+        return str(resource["id"])
+    for path in PLACED[resource["resourceType"]]:
+        for value in oracle.at(path)(resource):
+            kind, _, key = str(value.get("reference", "")).partition("/")
+            if kind == "Patient":
+                return key.partition("/")[0]
+    return ""
+
+
+@pytest.fixture(scope="module")
+def charted(run: Any, system: Access, stock: Any) -> set[str]:
+    """Patients who are kept by one facility; it is written into the stock, too."""
+    busy = sorted({place_of(r) for r in stock["Observation"]} & {r["id"] for r in stock["Patient"]})
+    chosen = {*busy[::2], *[r["id"] for r in stock["Patient"]][::5]}
+    for patient in stock["Patient"]:
+        if patient["id"] in chosen:
+            patient["managingOrganization"] = {"reference": f"Organization/{FACILITY}"}
+            run(system.write([Update(resource=parse(json.dumps(patient).encode()))]))
+    return chosen
+
+
+FACILITY = "oracle-facility"
+
+
+@pytest.fixture(scope="module")
+def askers(system: Access, stock: Any, charted: set[str]) -> dict[str, tuple[Access, set[str], bool]]:
+    """Each asker with the patients whose charts are open, and whether the directory is."""
+    facility = row_id("Organization", FACILITY).id
+    own = min(charted & {place_of(r) for r in stock["Observation"]})
+    doctor = Who(role="doctor", purpose="TREAT", organization=facility, organization_id=FACILITY)
+    stranger = replace(doctor, organization=row_id("Organization", "elsewhere").id, organization_id="elsewhere")
+    citizen = Who(role="citizen", purpose="PATRQT", patient=row_id("Patient", own).id, patient_id=own)
+    narrowed = replace(doctor, scopes=(Grant("Patient", "rs"), Grant("Observation", "rs")))
+    made = {
+        "doctor": (doctor, charted, True),
+        "stranger": (stranger, set(), True),
+        "citizen": (citizen, {own}, True),
+        "analyst": (Who(role="analyst", purpose="HOPERAT"), set(), True),
+        "narrowed": (narrowed, charted, True),
+        "nobody": (Who(role="nobody", purpose=""), set(), False),
+    }
+    return {name: (system.ground.access(who), charts, directory) for name, (who, charts, directory) in made.items()}
+
+
+@pytest.mark.timeout(280)
+def test_every_role_finds_what_the_slow_search_finds_among_what_is_open(
+    run: Any, stock: Any, askers: dict[str, tuple[Access, set[str], bool]]
+) -> None:
+    hits: dict[str, int] = dict.fromkeys(askers, 0)
+
+    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(["doctor", "doctor", *askers]))
+        access, charts, directory = askers[name]
+        type_name = data.draw(st.sampled_from([*PLACED, *OPEN_TO_ALL, "Patient", "Observation"]))
+        if not access.who.is_granted(type_name, "s"):
+            return
+        opened = {
+            kind: [r for r in resources if place_of(r) in charts] if kind in PLACED else resources if directory else []
+            for kind, resources in stock.items()
+            if (kind in PLACED or kind in OPEN_TO_ALL) and access.who.is_granted(kind, "s")
+        }
+        pairs = [data.draw(joined(stock, type_name)) for _ in range(data.draw(st.integers(0, 2)))]
+        whole = {kind: opened.get(kind, []) for kind in stock}
+        expected = {r["id"] for r in opened[type_name] if all(oracle.meets(r, n, v, whole) for n, v in pairs)}
+        count = data.draw(st.sampled_from(["3", "1000"]))
+        got = [v.id for v in _all_pages(run, access, Query.of(type_name, [*pairs, ("_count", count)]))]
+        assert set(got) == expected, (name, type_name, pairs, "extra", set(got) - expected, "lost", expected - set(got))
+        assert len(got) == len(expected)
+        total = run(access.search(Query.of(type_name, [*pairs, ("_summary", "count")]))).total
+        assert total == len(expected)
+        hits[name] += bool(got)
+
+    check()
+    assert hits["doctor"] > 10
+    assert hits["nobody"] == 0
+
+
+@pytest.mark.parametrize(
+    ("type_name", "sort"),
+    [("Patient", "family,-birthdate"), ("Patient", "-gender,birthdate"), ("Observation", "status,-date")],
+)
+def test_sorting_by_several_is_the_same_page_by_page(
+    run: Any, system: Access, stock: Any, type_name: str, sort: str
+) -> None:
+    whole, cut = (
+        [v.id for v in _all_pages(run, system, Query.of(type_name, [("_sort", sort), ("_count", count)]))]
+        for count in ("1000", "7")
+    )
+    assert whole == cut
+    assert set(whole) == {r["id"] for r in stock[type_name]}
+    first = sort.partition(",")[0]
+    if first.lstrip("-") in ("gender", "status"):
+        element = {r["id"]: r.get(first.lstrip("-"), "") for r in stock[type_name]}
+        assert [element[key] for key in whole] == sorted((element[key] for key in whole), reverse=first.startswith("-"))
