@@ -62,6 +62,7 @@ test-all: .venv/.development setup  ## The long forms too: a thousand kills, lon
 
 generate: .venv/.development  ## Write the generated R4 code anew (FHIR=folder of the 4.0.1 definitions)
 	$(BIN)/python tools/generate_r4.py $(FHIR)
+	$(BIN)/python tools/generate_profiles.py $(FHIR)
 	$(BIN)/python tools/generate_search.py $(FHIR)
 	$(BIN)/python tools/generate_terms.py $(FHIR)
 

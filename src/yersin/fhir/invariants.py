@@ -141,10 +141,13 @@ def _table() -> dict[str, dict[str, list[Rule]]]:
 
 
 def _rule(key: str, severity: str, text: str) -> Rule:
-    if key in AMENDED:
-        written, meant, _ = AMENDED[key]
-        text = text.replace(written, meant)
-    return Rule(key=key, severity=severity, expression=compiled(text))
+    return Rule(key=key, severity=severity, expression=compiled(amended(key, text)))
+
+
+def amended(key: str, text: str) -> str:
+    """Give the expression of a rule as it is meant."""
+    written, meant, _ = AMENDED.get(key, ("", "", ""))
+    return text.replace(written, meant) if written else text
 
 
 def _owner(path: str) -> tuple[str, str]:

@@ -1,0 +1,50 @@
+"""References: whether what they point to is of a type that may stand there.
+
+Source: https://hl7.org/fhir/R4/references.html
+"""
+
+from __future__ import annotations
+
+import re
+
+from yersin.fhir import r4
+from yersin.fhir.path import Node, Scene
+
+from .bundles import Bundle
+from .findings import Findings
+from .library import Library
+from .parts import Part
+
+_NAMED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]+)?\Z")
+
+
+def judge_reference(node: Node, part: Part, place: str, found: Findings, scene: Scene, bundle: Bundle | None, library: Library) -> None:
+    """Judge the type that a reference names, and in a Bundle what it means there."""
+    reference = node.value.get("reference")
+    if not isinstance(reference, str):
+        return
+    container = scene.root_resource()[0].value
+    if reference.startswith("#") and len(reference) > 1:
+        inside = next((each for each in container.get("contained") or () if each.get("id") == reference[1:]), None)
+        if inside is None:
+            found.add("not-found", place, f"Nothing is contained under {reference}")
+            return
+        actual = inside.get("resourceType")
+    else:
+        named = _NAMED.search(reference)
+        actual = named[1] if named and named[1] in r4.TYPE_NUMBER else None
+        if bundle is not None:
+            actual = bundle.judge(reference, actual, scene.resource()[0], place, found) or actual
+    if actual and not _is_allowed(actual, part, library):
+        found.add("structure", place, f"This refers to {actual}; {' or '.join(_wanted(part, library))} may stand here")
+
+
+def _wanted(part: Part, library: Library) -> list[str]:
+    urls = [url for each in part.types if each.get("code") == "Reference" for url in each.get("targetProfile", ())]
+    trees = [library.tree(url) for url in urls]
+    return sorted({tree.type for tree in trees if tree}) if all(trees) else []
+
+
+def _is_allowed(actual: str, part: Part, library: Library) -> bool:
+    wanted = _wanted(part, library)
+    return not wanted or bool({"Resource", "DomainResource", actual} & set(wanted))

@@ -1,0 +1,236 @@
+"""What FHIR says of some types in words only: code systems, value sets, profiles, search parameters, attachments.
+
+Sources: https://hl7.org/fhir/R4/codesystem.html, https://hl7.org/fhir/R4/valueset.html, https://hl7.org/fhir/R4/structuredefinition.html,
+https://hl7.org/fhir/R4/searchparameter.html, https://hl7.org/fhir/R4/datatypes.html#Attachment
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from yersin.fhir import r4
+from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, Scene, compiled
+
+from .bundles import Bundle, judge_bundle
+from .findings import Findings
+from .library import Library
+from .snomed import is_expression, is_snomed
+
+JSON = Mapping[str, Any]
+SNOMED = "http://snomed.info/sct"
+PARAMETER = "http://hl7.org/fhir/tools/StructureDefinition/valueset-parameter"
+_CQF = "http://hl7.org/fhir/StructureDefinition/cqf-expression"
+_PROPERTIES = "http://hl7.org/fhir/concept-properties#"
+_KNOWN = {
+    "inactive": "boolean", "deprecated": "dateTime", "deprecationDate": "dateTime", "retirementDate": "dateTime",
+    "notSelectable": "boolean", "parent": "code", "child": "code", "status": "code", "synonym": "code",
+}  # fmt: skip
+_CODE_FILTERS = frozenset({"is-a", "descendent-of", "is-not-a", "generalizes"})
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_ROOT = re.compile(r"(?<![\w.'/])([A-Z][A-Za-z]+)(?=\.)")
+_VARIABLE = re.compile(r"%([A-Za-z][\w-]*)")
+_BUILT_IN = frozenset({"resource", "rootResource", "context", "ucum", "sct", "loinc"})
+
+
+def judge_special(node: Node, place: str, found: Findings, scene: Scene, bundle: Bundle | None, library: Library) -> None:
+    """Judge a resource by what is said of its type in words."""
+    del scene, bundle
+    match node.kind.name:
+        case "Bundle":
+            judge_bundle(node, place, found)
+        case "CodeSystem":
+            _code_system(node.value, place, found)
+        case "ValueSet":
+            _value_set(node.value, place, found)
+        case "StructureDefinition":
+            _structure(node.value, place, found, library)
+        case "SearchParameter":
+            _search_parameter(node.value, place, found)
+
+
+# --- code systems --------------------------------------------------------------------------------------------------
+
+
+def _code_system(value: JSON, place: str, found: Findings) -> None:
+    content, concepts = value.get("content"), value.get("concept") or ()
+    if content == "not-present" and concepts:
+        found.add("invalid", f"{place}.concept", "The content is said not to be present, and concepts are here")
+    if value.get("supplements") and content != "supplement":
+        found.add("business-rule", f"{place}.content", "A code system that supplements another says so: content is supplement")
+    defined = _properties(value, place, found)
+    seen: set[str] = set()
+    for concept, where in _concepts(concepts, f"{place}.concept"):
+        if (code := str(concept.get("code", ""))) in seen:
+            found.add("business-rule", where, f"The code {code} stands here twice")
+        seen.add(code)
+        for number, each in enumerate(concept.get("property") or ()):
+            _property(each, defined, f"{where}.property[{number}]", found)
+
+
+def _concepts(concepts: Any, place: str) -> Iterator[tuple[JSON, str]]:
+    waiting = [(each, f"{place}[{number}]") for number, each in enumerate(concepts)]
+    while waiting:
+        concept, where = waiting.pop()
+        yield concept, where
+        waiting += [(each, f"{where}.concept[{n}]") for n, each in enumerate(concept.get("concept") or ())]
+
+
+def _properties(value: JSON, place: str, found: Findings) -> dict[str, str]:
+    defined: dict[str, str] = {}
+    uris: set[str] = set()
+    for number, each in enumerate(value.get("property") or ()):
+        where = f"{place}.property[{number}]"
+        code, uri, kind = str(each.get("code", "")), str(each.get("uri", "")), str(each.get("type", ""))
+        if code in defined:
+            found.add("business-rule", where, f"A property with the code {code} is defined already")
+        if uri and uri in uris:
+            found.add("business-rule", where, f"A property with the uri {uri} is defined already")
+        known = _KNOWN.get(uri.removeprefix(_PROPERTIES)) if uri.startswith(_PROPERTIES) else None
+        if known and kind != known:
+            found.add("business-rule", where, f"{uri} is of type {known}, not {kind}")
+        defined.setdefault(code, kind)
+        uris.add(uri)
+    return defined
+
+
+def _property(each: JSON, defined: Mapping[str, str], place: str, found: Findings) -> None:
+    wanted = defined.get(str(each.get("code")))
+    given = next((name[5:] for name in each if name.startswith("value")), "")
+    if wanted and given and given[0].lower() + given[1:] != wanted:
+        found.add("business-rule", place, f"The property {each['code']} is of type {wanted}; this is {given}")
+
+
+# --- value sets ----------------------------------------------------------------------------------------------------
+
+
+def _value_set(value: JSON, place: str, found: Findings) -> None:
+    parameters = {
+        part.get("valueCode") or part.get("valueString")
+        for extension in value.get("extension") or () if extension.get("url") == PARAMETER
+        for part in extension.get("extension") or () if part.get("url") == "name"
+    }  # fmt: skip
+    for kind in ("include", "exclude"):
+        for number, part in enumerate((value.get("compose") or {}).get(kind) or ()):
+            where = f"{place}.compose.{kind}[{number}]"
+            if part.get("system") == SNOMED:
+                for n, concept in enumerate(part.get("concept") or ()):
+                    if not is_snomed(str(concept.get("code", ""))):
+                        found.add("code-invalid", f"{where}.concept[{n}]", f"{concept.get('code')} is no code of SNOMED CT")
+            for n, each in enumerate(part.get("filter") or ()):
+                _filter(each, str(part.get("system", "")), parameters, f"{where}.filter[{n}]", found)
+
+
+def _filter(each: JSON, system: str, parameters: set[Any], place: str, found: Findings) -> None:
+    written, operator, name = each.get("value"), each.get("op"), each.get("property")
+    for extension in (each.get("_value") or {}).get("extension") or each.get("extension") or ():
+        if extension.get("url") == _CQF:
+            _expression(extension.get("valueExpression") or {}, parameters, f"{place}.value", found)
+    if not isinstance(written, str):
+        return
+    if system == SNOMED and name == "constraint" and not is_expression(written):
+        found.add("invalid", place, f"{written!r} is no expression of SNOMED CT's constraint language")
+    if system == SNOMED and name == "concept" and operator in _CODE_FILTERS and not is_snomed(written):
+        found.add("invalid", place, f"{written!r} is no code of SNOMED CT")
+    if _KNOWN.get(str(name)) == "boolean" and written not in ("true", "false"):
+        found.add("invalid", place, f"{name} is true or false, not {written!r}")
+    if operator == "exists" and written not in ("true", "false"):
+        found.add("invalid", place, f"exists asks for true or false, not {written!r}")
+    if operator == "regex":
+        try:
+            re.compile(written)
+        except re.error:
+            found.add("invalid", place, f"{written!r} is no regular expression")
+
+
+def _expression(expression: JSON, parameters: set[Any], place: str, found: Findings) -> None:
+    language, text = expression.get("language"), str(expression.get("expression", ""))
+    if language != "text/fhirpath":
+        found.add("invalid", place, f"An expression here is written in text/fhirpath, not {language}")
+        return
+    unknown = [name for name in _VARIABLE.findall(text) if name not in parameters and name not in _BUILT_IN]
+    for name in unknown:
+        found.add("invalid", place, f"The parameter {name} is not declared")
+    try:
+        compiled(_VARIABLE.sub("true", text))
+    except (NotFHIRPath, CannotEvaluate) as reason:
+        found.add("invalid", place, str(reason))
+
+
+# --- profiles and search parameters --------------------------------------------------------------------------------
+
+
+def _structure(value: JSON, place: str, found: Findings, library: Library) -> None:
+    differential = value.get("differential") or {}
+    if value.get("derivation") != "constraint" or not value.get("baseDefinition"):
+        return
+    kind = str(value.get("type", ""))
+    for number, element in enumerate(differential.get("element") or ()):
+        where = f"{place}.differential.element[{number}]"
+        if str(element.get("path", "")).partition(".")[0] != kind:
+            found.add("invalid", where, f"The path {element.get('path')} does not begin with {kind}")
+            return
+    _extension_kinds(value, place, found, library)
+    tree = library.made({**value, "snapshot": {}})
+    if tree is None:
+        return
+    for flaw in tree.flaws:
+        found.add("invalid", f"{place}.differential.element[{flaw.number}]", f"Nothing can be said of it: {flaw.words}")
+
+
+def _extension_kinds(value: JSON, place: str, found: Findings, library: Library) -> None:
+    """An extension is named where extensions of its kind, modifiers or others, stand."""
+    for part in ("differential", "snapshot"):
+        for number, element in enumerate((value.get(part) or {}).get("element") or ()):
+            last = str(element.get("path", "")).rpartition(".")[2]
+            if last not in ("extension", "modifierExtension"):
+                continue
+            for url in (url for each in element.get("type") or () for url in each.get("profile") or ()):
+                tree = library.tree(url)
+                if tree and bool(tree.part.own.get("isModifier")) != (last == "modifierExtension"):
+                    found.add("invalid", f"{place}.{part}.element[{number}]", f"The extension {url} does not belong in {last}")
+
+
+def _search_parameter(value: JSON, place: str, found: Findings) -> None:
+    text, bases = value.get("expression"), set(value.get("base") or ())
+    if not isinstance(text, str):
+        return
+    try:
+        compiled(text)
+    except (NotFHIRPath, CannotEvaluate) as reason:
+        found.add("invalid", f"{place}.expression", str(reason))
+        return
+    for name in sorted({each for each in _ROOT.findall(text) if each in r4.TYPE_NUMBER}):
+        if bases and name not in bases and not bases & {"Resource", "DomainResource"}:
+            found.add("invalid", f"{place}.expression", f"The expression begins at {name}, which is not among the bases")
+
+
+# --- elements ------------------------------------------------------------------------------------------------------
+
+
+def _attachment(value: JSON, place: str, found: Findings) -> None:
+    data, size = value.get("data"), value.get("size")
+    if isinstance(data, str) and isinstance(size, int):
+        actual = len(base64.b64decode("".join(data.split())))
+        if actual != size:
+            found.add("structure", f"{place}.size", f"The size is said to be {size}; the data have {actual} bytes")
+
+
+def _identifier(value: JSON, place: str, found: Findings) -> None:
+    if value.get("system") == "urn:ietf:rfc:3986" and isinstance(value.get("value"), str) and not _URI.match(value["value"]):
+        found.add("value", f"{place}.value", f"An identifier of urn:ietf:rfc:3986 is a whole URI; {value['value']!r} is none")
+
+
+def _coding(value: JSON, place: str, found: Findings) -> None:
+    code = value.get("code")
+    if value.get("system") == SNOMED and isinstance(code, str) and not is_snomed(code.partition(":")[0].strip()) and not is_expression(code):
+        found.add("code-invalid", f"{place}.code", f"{code!r} is no code of SNOMED CT")
+
+
+ELEMENTS: Mapping[str, Callable[[JSON, str, Findings], None]] = {
+    "Attachment": _attachment,
+    "Coding": _coding,
+    "Identifier": _identifier,
+}

@@ -1,0 +1,84 @@
+"""Writes src/yersin/fhir/r4/profiles.ndjson.zst: R4's StructureDefinitions, slim and compressed. Same input, same content.
+
+Usage: python tools/generate_profiles.py DEFINITIONS [--check]
+DEFINITIONS is a folder of HL7's FHIR 4.0.1 definitions as <Type>*.ndjson.gz (CC0, https://hl7.org/fhir/R4/downloads.html).
+Kept is what judges a resource: differentials without prose. Snapshots are made from them when one is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+from generate_r4 import read
+
+OUTPUT = Path(__file__).resolve().parents[1] / "src" / "yersin" / "fhir" / "r4" / "profiles.ndjson.zst"
+HEAD = ("url", "version", "name", "kind", "abstract", "type", "context", "contextInvariant", "baseDefinition", "derivation")
+PLAIN = ("id", "path", "sliceName", "min", "max", "slicing", "contentReference", "isModifier", "maxLength")
+CHOICES = ("fixed", "pattern", "minValue", "maxValue")
+CONSTRAINT = ("key", "severity", "human", "expression")
+TYPE = ("code", "profile", "targetProfile", "aggregation", "versioning")
+BINDING = ("strength", "valueSet", "extension")
+MOST = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
+LEVEL = 19
+
+
+def kept(part: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: part[name] for name in names if name in part}
+
+
+def binding(part: dict[str, Any]) -> dict[str, Any]:
+    """Strength and value set, and the widest value set if an extension names one."""
+    most = [each for each in part.get("extension", ()) if each["url"] == MOST]
+    return kept({**part, "extension": most}, BINDING if most else BINDING[:2])
+
+
+def element(definition: dict[str, Any]) -> dict[str, Any]:
+    """Keep of one element what judges a value."""
+    found = kept(definition, PLAIN)
+    found |= {name: value for name, value in definition.items() if name.startswith(CHOICES)}
+    if "type" in definition:
+        found["type"] = [kept(each, TYPE) for each in definition["type"]]
+    if "binding" in definition:
+        found["binding"] = binding(definition["binding"])
+    if "constraint" in definition:
+        found["constraint"] = [kept(each, CONSTRAINT) for each in definition["constraint"]]
+    return found
+
+
+def slim(definition: dict[str, Any]) -> dict[str, Any]:
+    """Keep of a StructureDefinition what judges a resource."""
+    elements = [element(each) for each in definition["differential"]["element"]]
+    return {**kept(definition, HEAD), "differential": {"element": elements}}
+
+
+def made(folder: Path) -> bytes:
+    """Make the lines of all definitions, by address. Patterns of resources (kind logical) judge nothing."""
+    found = [each for each in read(folder, "StructureDefinition") if each["kind"] != "logical" and "differential" in each]
+    if not found:
+        sys.exit(f"name the folder of definitions: {folder} holds no StructureDefinition*.ndjson.gz")
+    return b"\n".join(msgspec.json.encode(slim(each)) for each in sorted(found, key=lambda each: each["url"])) + b"\n"
+
+
+def main() -> int:
+    """Write the file, or compare what is in it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("definitions", type=Path)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the content differs")
+    asked = parser.parse_args()
+    content = made(asked.definitions)
+    if asked.check:
+        same = OUTPUT.exists() and zstandard.ZstdDecompressor().decompress(OUTPUT.read_bytes()) == content
+        print("same" if same else f"{OUTPUT.name} differs: run tools/generate_profiles.py {asked.definitions}")
+        return 0 if same else 1
+    OUTPUT.write_bytes(zstandard.ZstdCompressor(level=LEVEL).compress(content))
+    print(f"{OUTPUT.name}: {OUTPUT.stat().st_size} bytes, {len(content)} unpacked")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
