@@ -8,16 +8,28 @@ Kept is what judges a resource: differentials without prose. Snapshots are made 
 from __future__ import annotations
 
 import argparse
+import gzip
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import zstandard
-from generate_r4 import read
+
 
 OUTPUT = Path(__file__).resolve().parents[1] / "src" / "yersin" / "fhir" / "r4" / "profiles.ndjson.zst"
-HEAD = ("url", "version", "name", "kind", "abstract", "type", "context", "contextInvariant", "baseDefinition", "derivation")
+HEAD = (
+    "url",
+    "version",
+    "name",
+    "kind",
+    "abstract",
+    "type",
+    "context",
+    "contextInvariant",
+    "baseDefinition",
+    "derivation",
+)
 PLAIN = ("id", "path", "sliceName", "min", "max", "slicing", "contentReference", "isModifier", "maxLength")
 CHOICES = ("fixed", "pattern", "minValue", "maxValue")
 CONSTRAINT = ("key", "severity", "human", "expression")
@@ -25,6 +37,12 @@ TYPE = ("code", "profile", "targetProfile", "aggregation", "versioning")
 BINDING = ("strength", "valueSet", "extension")
 MOST = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 LEVEL = 19
+
+
+def read(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """Every resource of one type in the folder."""
+    packed = [file.read_bytes() for file in sorted(folder.glob(f"{kind}*.ndjson.gz"))]
+    return [msgspec.json.decode(line) for file in packed for line in gzip.decompress(file).splitlines() if line.strip()]
 
 
 def kept(part: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -58,7 +76,9 @@ def slim(definition: dict[str, Any]) -> dict[str, Any]:
 
 def made(folder: Path) -> bytes:
     """Make the lines of all definitions, by address. Patterns of resources (kind logical) judge nothing."""
-    found = [each for each in read(folder, "StructureDefinition") if each["kind"] != "logical" and "differential" in each]
+    found = [
+        each for each in read(folder, "StructureDefinition") if each["kind"] != "logical" and "differential" in each
+    ]
     if not found:
         sys.exit(f"name the folder of definitions: {folder} holds no StructureDefinition*.ndjson.gz")
     return b"\n".join(msgspec.json.encode(slim(each)) for each in sorted(found, key=lambda each: each["url"])) + b"\n"

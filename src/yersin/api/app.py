@@ -36,6 +36,7 @@ from . import (
     subscriptions,
     terminology,
     transaction,
+    validating,
     write,
 )
 from .audit_events import read_audit, search_audit
@@ -60,6 +61,7 @@ OWN: Sequence[Operation] = (
     *lastn.OPERATIONS,
     *subscriptions.OPERATIONS,
     *terminology.OPERATIONS,
+    *validating.OPERATIONS,
 )
 
 
@@ -165,6 +167,8 @@ def _read(method: str, path: Sequence[str], headers: Mapping[bytes, bytes], body
     """Body as the handlers know it. Raises Problem (415) for what is no kind that is read here."""
     body = formats.unpacked(headers, body, BODY_LIMIT)
     kind = formats.kind_of(headers.get(b"content-type", b""))
+    if validating.is_asked(path) and kind in ("json", "xml"):
+        return body
     if kind == "xml":
         return xml.read(body)
     if method == "PATCH" or kind == "json" or (path[:1] == ["Binary"] and path[-1][0] not in "$_"):

@@ -40,6 +40,7 @@ INTERACTIONS = (
         "terms",
         "everything",
         "meta",
+        "validate",
     ),
 )
 _RESTFUL = {"read", "vread", "update", "delete", "create", "transaction", "search", "history"}

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from yersin.fhir import parse, r4
+from yersin.fhir import encode, parse, r4
 from yersin.fhir.problem import Issue, Problem, problem
 from yersin.guard.access import Access
 from yersin.guard.writing import Update, Writing
@@ -84,8 +84,11 @@ class Report:
 class Importer:
     """Imports files under one access; `told` is called after every unit."""
 
-    def __init__(self, access: Access, told: Callable[[Report], None] | None = None) -> None:
+    def __init__(self, access: Access, told: Callable[[Report], None] | None = None, *, full: bool = False) -> None:
+        #: whether invariants, bindings and profiles are judged too; one that is asked for none judges no profile
+        self.full = full
         self.access = access
+        self.access.is_profiled = False
         self.report = Report()
         self._told = told
         self._places: dict[str, bytes] = {}
@@ -171,11 +174,13 @@ class Importer:
     async def _unit(self, unit: Unit, version: FileVersion) -> None:
         await self._find(unit)
         resources = self._parsed(unit)
+        if self.full:
+            resources = await self._judged(unit, resources)
         if not resources:
             return
 
         async def work(writing: Writing) -> int:
-            written = await writing.write([Update(resource=r) for r in resources])
+            written = await writing.write([Update(resource=r) for r in resources.values()])
             await writing.connection.execute(_PROGRESS, *version, unit.number + 1, len(written))
             return len(written)
 
@@ -196,18 +201,31 @@ class Importer:
                 if len(found) == 1:
                     self._places[reference] = f"{type_name}/{found[0].id}".encode()
 
-    def _parsed(self, unit: Unit) -> list[r4.Resource]:
-        """Parse the pieces of a unit. Of a whole unit with a bad piece nothing is left."""
+    async def _judged(self, unit: Unit, parsed: Mapping[int, r4.Resource]) -> dict[int, r4.Resource]:
+        """Keep what meets all rules and the profiles it claims. Of a whole unit with a bad piece nothing is left."""
+        good: dict[int, r4.Resource] = {}
+        for place, resource in parsed.items():
+            issues = await self.access.ground.profiling.judge(encode(resource))
+            errors = [issue for issue in issues if issue.severity in ("error", "fatal")]
+            self.report.findings += [Finding(file=unit.file, place=place, issue=issue) for issue in errors]
+            if not errors:
+                good[place] = resource
+        return {} if unit.whole and len(good) < len(parsed) else good
+
+    def _parsed(self, unit: Unit) -> dict[int, r4.Resource]:
+        """Parse the pieces of a unit, by place. Of a whole unit with a bad piece nothing is left."""
+        places: dict[tuple[str, str], int] = {}
         parsed: dict[tuple[str, str], r4.Resource] = {}
         bad = False
         for piece in unit.pieces:
             try:
                 resource = self._resource(piece)
                 parsed[resource.resourceType, resource.id or ""] = resource
+                places[resource.resourceType, resource.id or ""] = piece.place
             except Problem as refusal:
                 bad = True
                 self.report.findings += [Finding(file=unit.file, place=piece.place, issue=i) for i in refusal.issues]
-        return [] if bad and unit.whole else list(parsed.values())
+        return {} if bad and unit.whole else {places[key]: resource for key, resource in parsed.items()}
 
     def _resource(self, piece: Piece) -> r4.Resource:
         if piece.method not in ("PUT", "POST"):

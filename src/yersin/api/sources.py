@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import msgspec
 
+from yersin.fhir import xml
 from yersin.fhir.problem import Issue
 
 from .transaction import Entry, read_bundle
@@ -30,7 +31,7 @@ _DIRECTORY = (
     "healthcareservice.",
     "practitionerrole.",
 )
-_ENDINGS = (".json", ".ndjson", ".jsonl")
+_ENDINGS = (".json", ".ndjson", ".jsonl", ".xml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def units(path: Path) -> Iterator[Unit]:
         return
     with opened(path) as file:
         content = file.read()
-    yield from _whole(path, content)
+    yield from _whole(path, xml.read(content) if name.endswith(".xml") else content)
 
 
 def _lines(path: Path) -> Iterator[Unit]:

@@ -97,15 +97,21 @@ def demo() -> None:
 
 @command.command(name="import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def import_(paths: tuple[Path, ...]) -> None:
-    """Import FHIR bundles, resources and NDJSON (.gz and .bz2 too). Example: yersin import synthea/fhir
+@click.option(
+    "--validate",
+    type=click.Choice(["structure", "full"]),
+    default="structure",
+    help="full: rules, codes and profiles too",
+)
+def import_(paths: tuple[Path, ...], validate: str) -> None:
+    """Import FHIR bundles, resources and NDJSON, JSON or XML (.gz and .bz2 too). Example: yersin import synthea/fhir
 
     Run again after an interruption, it goes on where it was cut off.
     """
-    _run(_import(_settings(), paths))
+    _run(_import(_settings(), paths, full=validate == "full"))
 
 
-async def _import(settings: Settings, paths: tuple[Path, ...]) -> None:
+async def _import(settings: Settings, paths: tuple[Path, ...], *, full: bool) -> None:
     begun = time.monotonic()
 
     def tell(report: Report) -> None:
@@ -113,7 +119,7 @@ async def _import(settings: Settings, paths: tuple[Path, ...]) -> None:
 
     async with _ground(settings) as ground:
         try:
-            report = await Importer(ground.access(system("HSYSADMIN")), tell).run(paths)
+            report = await Importer(ground.access(system("HSYSADMIN")), tell, full=full).run(paths)
         except FileNotFoundError as error:
             raise click.ClickException(f"There is no file or folder {error}.") from error
     seconds = time.monotonic() - begun

@@ -27,6 +27,7 @@ from yersin.fhir.structs import Struct
 #: rule to (what is written, what is meant, why)
 AMENDED = {
     "dom-3": (".as(", ".ofType(", "as() takes one item; all descendants of a type are meant"),
+    "que-12": ("count() > 2", "count() > 1", "its words say: if there are more than one enableWhen"),
     "que-7": ("is Boolean", "is boolean", "an answer is of FHIR's boolean, not of System's"),
 }
 _NATIVE = frozenset({"ele-1"})

@@ -127,6 +127,8 @@ def period_finding(start: str, end: str) -> str:
     """Rule per-1 for what can be told without a calendar: the same precision and the same zone."""
     if len(start) == len(end) and start[19:] == end[19:] and start > end:
         return "The period ends before it starts: exchange or correct start and end"
+    if len(start) != len(end) and 10 in (len(start), len(end)) and start[:10] == end[:10]:
+        return "Whether the period ends before it starts cannot be told: give start and end the same precision"
     return ""
 
 

@@ -33,9 +33,10 @@ from yersin.store.versions import Version
 from . import audit, roles
 from .keys import Keys
 from .laws import Laws
+from .profiling import Profiling
 from .scope import WhoScope, in_chart
 from .who import Who
-from .writing import Change, Create, Draft, Writing, Written, attempted, draft, entry_of, not_open, written
+from .writing import Change, Create, Delete, Draft, Writing, Written, attempted, draft, entry_of, not_open, written
 
 T = TypeVar("T")
 _A_WRITE = audit.Entry(interaction="write")
@@ -52,6 +53,10 @@ class Ground:
     zone: ZoneInfo
     #: what rooms forbid whoever writes, by type
     laws: Laws = field(default_factory=dict)
+    profiling: Profiling = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "profiling", Profiling(self.database))
 
     def access(self, who: Who) -> Access:
         """Open an access for an asker."""
@@ -61,9 +66,11 @@ class Ground:
 class Access:
     """What one asker may do, for one request."""
 
-    __slots__ = ("ground", "scope", "who")
+    __slots__ = ("ground", "is_profiled", "scope", "who")
 
     def __init__(self, ground: Ground, who: Who) -> None:
+        #: whether what is written must meet the profiles it claims; an import says so itself
+        self.is_profiled = True
         self.ground = ground
         self.who = who
         self.scope = WhoScope(who)
@@ -192,10 +199,17 @@ class Access:
         """Write changes in one transaction, all or none."""
         if self.who.role == "system" and len(changes) == 1 and isinstance(changes[0], Create):
             async with self._refusals_recorded(attempted(changes)):
+                await self.require_profiles(changes)
                 alone = draft(self, changes[0])
             if not alone.care:
                 return [await self._create_alone(alone)]
         return await self.atomically(lambda writing: writing.write(changes), attempt=attempted(changes))
+
+    async def require_profiles(self, changes: Sequence[Change]) -> None:
+        """Refuse what claims a profile that is known here and does not meet it. Raises Problem (422) with every error."""
+        claiming = [c.resource for c in changes if not isinstance(c, Delete) and c.resource.meta is not None]
+        if claiming and self.is_profiled:
+            await self.ground.profiling.require_met(claiming)
 
     async def _create_alone(self, alone: Draft) -> Written:
         """Write one new resource as a single statement: row, change log and audit together; others' go down beside it."""

@@ -52,7 +52,8 @@ class Terms:
         self._sets: dict[str, Members | None] = {}
         self._members: dict[tuple[str, str, str], bool | None] = {}
         self._above: dict[tuple[str, str, str], bool | None] = {}
-        self._missed: dict[str, dict[tuple[str, str, str], None]] = {"set": {}, "member": {}, "above": {}}
+        self._codes: dict[tuple[str, str, str], bool | None] = {}
+        self._missed = _nothing()
         self._standing = ""
         self._looked = 0.0
 
@@ -69,6 +70,10 @@ class Terms:
     def subsumes(self, system: str, parent: str, child: str) -> bool | None:
         """Whether a code is the other or one of its ancestors. None: not known (yet)."""
         return self._single(self._above, "above", (system, parent, child))
+
+    def is_code(self, system: str, code: str) -> bool | None:
+        """Whether a code is one of its system. None: not known (yet), or only a part of the system is here."""
+        return self._single(self._codes, "code", (system, code, ""))
 
     def _single(
         self, known: dict[tuple[str, str, str], bool | None], kind: str, asked: tuple[str, str, str]
@@ -91,7 +96,7 @@ class Terms:
                 self._missed["set"][url, "", ""] = None
         if not self.has_missed:
             return
-        missed, self._missed = self._missed, {"set": {}, "member": {}, "above": {}}
+        missed, self._missed = self._missed, _nothing()
         async with self._database.searching() as connection:
             finder = Finder(connection)
             for url, _, _ in missed["set"]:
@@ -100,12 +105,15 @@ class Terms:
                 self._members[asked] = await _is_member(finder, *asked)
             for asked in missed["above"]:
                 self._above[asked] = await _is_above(finder, *asked)
+            for asked in missed["code"]:
+                self._codes[asked] = await _is_code(finder, asked[0], asked[1])
 
     async def _look(self) -> None:
         """Forget all when definitions have changed, or too many single answers are kept."""
-        if len(self._members) + len(self._above) > KEPT:
+        if len(self._members) + len(self._above) + len(self._codes) > KEPT:
             self._members.clear()
             self._above.clear()
+            self._codes.clear()
         if time.monotonic() - self._looked < FRESH:
             return
         await intake.take_in(self._database)
@@ -114,6 +122,7 @@ class Terms:
             self._sets.clear()
             self._members.clear()
             self._above.clear()
+            self._codes.clear()
         self._standing, self._looked = standing, time.monotonic()
 
 
@@ -148,6 +157,17 @@ async def _is_member(finder: Finder, system: str, code: str, url: str) -> bool |
         return await member(finder, value_set, Coding(code=code, system=system)) is not None
     except Problem:
         return None
+
+
+def _nothing() -> dict[str, dict[tuple[str, str, str], None]]:
+    return {"set": {}, "member": {}, "above": {}, "code": {}}
+
+
+async def _is_code(finder: Finder, url: str, code: str) -> bool | None:
+    system = await finder.system(url)
+    if system is None:
+        return GRAMMARS[url](code) if url in GRAMMARS else None
+    return True if await finder.concept(system, code) else False if system.is_whole else None
 
 
 async def _is_above(finder: Finder, system: str, parent: str, child: str) -> bool | None:

@@ -37,7 +37,9 @@ class Bundle:
                 found.add("structure", place, f"{reference} says {named}; what it means here is {actual}")
             return str(actual)
         if self.type == "document" and source.kind.name == "Composition":
-            found.add("not-found", place, f"{reference} is not in this document: every reference of its Composition must be")
+            found.add(
+                "not-found", place, f"{reference} is not in this document: every reference of its Composition must be"
+            )
         return None
 
     def _hits(self, reference: str, source: Node) -> list[Any]:
@@ -70,7 +72,11 @@ def judge_bundle(node: Node, place: str, found: Findings) -> None:
     if kind == "document":
         for number, relation in enumerate(relations):
             if relation in ("first", "previous", "next", "last"):
-                found.add("invalid", f"{place}.link[{number}].relation", f"{relation} turns the pages of a search; a document has none")
+                found.add(
+                    "invalid",
+                    f"{place}.link[{number}].relation",
+                    f"{relation} turns the pages of a search; a document has none",
+                )
 
 
 def _judge_full(entry: Any, place: str, found: Findings) -> None:

@@ -57,7 +57,11 @@ def judge_extension(judge: Judge, parent: Node, node: Node, part: Part, place: s
 def _judge_other_version(judge: Judge, url: str, part: Part, place: str) -> None:
     other = _OTHER_VERSION.match(url)
     if other and other[2] in MODIFIERS and part.name == "extension":
-        judge.found.add("structure", place, f"{other[2]} turns the meaning around in FHIR {other[1]}: it belongs in modifierExtension")
+        judge.found.add(
+            "structure",
+            place,
+            f"{other[2]} turns the meaning around in FHIR {other[1]}: it belongs in modifierExtension",
+        )
 
 
 def _judge_parts(judge: Judge, node: Node, part: Part, place: str) -> None:
@@ -81,21 +85,34 @@ def _judge_context(judge: Judge, parent: Node, definition: JSON, place: str, sce
     contexts = definition.get("context", ())
     if contexts and not any(_is_here(each, parent, place, scene) for each in contexts):
         allowed = ", ".join(str(each.get("expression")) for each in contexts)
-        judge.found.add("structure", place, f"The extension {definition['url']} may not stand here; it belongs to {allowed}")
+        judge.found.add(
+            "structure",
+            place,
+            f"The extension {definition['url']} is not meant to stand here; it belongs to {allowed}",
+            "warning",
+        )
     for text in definition.get("contextInvariant", ()):
         try:
             met = truth(compiled(text).run([parent], scene))
         except (CannotEvaluate, NotFHIRPath):
             continue
         if met is False:
-            judge.found.add("structure", place, f"The extension {definition['url']} may stand only where this is true: {text}")
+            judge.found.add(
+                "structure",
+                place,
+                f"The extension {definition['url']} is meant to stand only where this is true: {text}",
+                "warning",
+            )
 
 
 def _is_here(context: JSON, parent: Node, place: str, scene: Scene) -> bool:
     expression = str(context.get("expression", ""))
     if context.get("type") == "fhirpath":
         try:
-            return any(each is parent or (isinstance(each, Node) and each.value is parent.value) for each in compiled(expression).run(scene.resource(), scene))
+            return any(
+                each is parent or (isinstance(each, Node) and each.value is parent.value)
+                for each in compiled(expression).run(scene.resource(), scene)
+            )
         except (CannotEvaluate, NotFHIRPath):
             return True
     if context.get("type") == "extension":

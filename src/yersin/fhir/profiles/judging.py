@@ -25,9 +25,10 @@ from .parts import Part, Rule
 from .published import BASE
 from .references import judge_reference
 from .slicing import Slicer
-from .special import ELEMENTS, judge_special
+from .special import ELEMENTS, is_told, judge_special
 
 _DEEPEST = 60
+_PUBLISHED = ("http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/")
 _CODED = frozenset({"code", "Coding", "CodeableConcept", "Quantity", "string", "uri"})
 
 
@@ -47,7 +48,11 @@ class Judge:
         top = root(resource)
         for url in profiles:
             if self.library.find(url) is None:
-                self.found.add("not-found", top.kind.name, f"The profile {url} is not known here: load its definition, or ask for another")
+                self.found.add(
+                    "not-found",
+                    top.kind.name,
+                    f"The profile {url} is not known here: load its definition, or ask for another",
+                )
         self._resource(top, top, top.kind.name, tuple(profiles), None)
         return self.found.issues
 
@@ -59,11 +64,17 @@ class Judge:
     # --- resources ---------------------------------------------------------------------------------------------
 
     def _resource(self, node: Node, container: Node, place: str, asked: tuple[str, ...], bundle: Bundle | None) -> None:
-        environment = Environment(resource=node, root_resource=container, terms=self.terms, resolver=self.resolver, profiles=self)
+        environment = Environment(
+            resource=node, root_resource=container, terms=self.terms, resolver=self.resolver, profiles=self
+        )
         scene = Scene([node], environment)
         bundle = Bundle(node) if node.kind.name == "Bundle" else bundle
         claimed = field(field(node.value, "meta") or {}, "profile") or ()
-        trees = [tree for number, url in enumerate(claimed) if (tree := self._claimed(node, str(url), f"{place}.meta.profile[{number}]"))]
+        trees = [
+            tree
+            for number, url in enumerate(claimed)
+            if (tree := self._claimed(node, str(url), f"{place}.meta.profile[{number}]"))
+        ]
         trees += [tree for url in asked if (tree := self._fitting(node, url, place))]
         trees = trees or [Tree(url=BASE + node.kind.name, type=node.kind.name, part=self.library.type(node.kind.name))]
         for tree in {tree.url: tree for tree in trees}.values():
@@ -85,9 +96,19 @@ class Judge:
             self.found.add("structure", place, f"The profile {url} is for {tree.type}, and this is {node.kind.name}")
             return None
         if tree.missing:
-            self.found.add("incomplete", place, f"{url} is derived from {tree.missing}, which is not known here; R4's {tree.type} stood in for it", "warning")
+            self.found.add(
+                "incomplete",
+                place,
+                f"{url} is derived from {tree.missing}, which is not known here; R4's {tree.type} stood in for it",
+                "warning",
+            )
         for flaw in tree.flaws:
-            self.found.add("incomplete", place, f"{url} says something that means nothing, element {flaw.number}: {flaw.words}", "warning")
+            self.found.add(
+                "incomplete",
+                place,
+                f"{url} says something that means nothing, element {flaw.number}: {flaw.words}",
+                "warning",
+            )
         return tree
 
     # --- elements ----------------------------------------------------------------------------------------------
@@ -106,6 +127,8 @@ class Judge:
             self._typed(node, part, place, scene, bundle)
             self._children(node, part, place, scene, bundle)
         elif node.sibling is not None:
+            if node.value is None and not node.sibling.get("extension"):
+                self.found.add("invariant", place, "ele-1: an element has a value or children")
             self._children(node, self.library.type("Element"), place, scene, bundle)
         self._deep -= 1
 
@@ -119,13 +142,19 @@ class Judge:
             self.found.add("structure", place, f"This meets none of {', '.join(tree.url for tree in trees)}")
         if node.kind.name in ELEMENTS:
             ELEMENTS[node.kind.name](node.value, place, self.found)
+        if node.kind.name == "Coding":
+            self._known(node.value, place)
         if node.kind.name == "Reference":
-            judge_reference(node, part, place, self.found, scene, bundle, self.library)
+            judge_reference(self, node, part, place, scene, bundle)
 
     def _children(self, node: Node, part: Part, place: str, scene: Scene, bundle: Bundle | None) -> None:
         children = part.children
         if children is None:
-            opened = self.library.opened(part, part) if part.own.get("contentReference") else self.library.type(node.kind.name)
+            opened = (
+                self.library.opened(part, part)
+                if part.own.get("contentReference")
+                else self.library.type(node.kind.name)
+            )
             children = (opened.children if opened else None) or {}
         value = node.sibling if node.kind.primitive else node.value
         for child in children.values():
@@ -134,21 +163,32 @@ class Judge:
             there = any(member.name in value or "_" + member.name in value for member in members)
             nodes = children_named([node], scene, name) if there else []
             if nodes or child.least or child.slices:
-                many = bool(members) and members[0].many
-                places = [f"{place}.{name}[{n}]" if many else f"{place}.{name}" for n in range(len(nodes))]
-                self._some(node, child, nodes, places, f"{place}.{name}", scene, bundle)
+                self._some(node, child, nodes, f"{place}.{name}", scene, bundle)
 
-    def _some(self, parent: Node, part: Part, nodes: list[Node], places: list[str], place: str, scene: Scene, bundle: Bundle | None) -> None:
+    def _some(
+        self, parent: Node, part: Part, nodes: list[Node], place: str, scene: Scene, bundle: Bundle | None
+    ) -> None:
         """Judge all elements of one name: their number, their types, their slices, then each."""
         if len(nodes) < part.least:
-            self.found.add("required", place, f"{part.name} is needed {_times(part.least)}, and is there {_times(len(nodes))}")
+            self.found.add(
+                "required", place, f"{part.name} is needed {_times(part.least)}, and is there {_times(len(nodes))}"
+            )
         if len(nodes) > part.most:
-            words = f"{part.name} may be there {_times(part.most)}, and is there {_times(len(nodes))}" if part.most else f"{part.name} may not be used here"
+            words = (
+                f"{part.name} may be there {_times(part.most)}, and is there {_times(len(nodes))}"
+                if part.most
+                else f"{part.name} may not be used here"
+            )
             self.found.add("structure", place, words)
         if part.name.endswith("[x]"):
             for node in nodes:
                 if part.codes and not node.kind.ancestry & set(part.codes):
-                    self.found.add("structure", place, f"This is {node.kind.name}; {part.name} may be {' or '.join(part.codes)}")
+                    self.found.add(
+                        "structure", place, f"This is {node.kind.name}; {part.name} may be {' or '.join(part.codes)}"
+                    )
+        members = parent.kind.steps.get(part.name.removesuffix("[x]"), ())
+        many = bool(members) and members[0].many
+        places = [f"{place}[{n}]" if many else place for n in range(len(nodes))]
         cuts = self._cuts(part, nodes, places, place, scene)
         for node, where, cut in zip(nodes, places, cuts, strict=True):
             self._one(parent, node, cut or part, where, scene, bundle)
@@ -177,13 +217,22 @@ class Judge:
         if not part.slices:
             return [None] * len(nodes)
         names = list(part.slices)
-        found = [next((name for name in names if self._slicer.is_in(node, part, part.slices[name], scene)), "") for node in nodes]
+        found = [
+            next((name for name in names if self._slicer.is_in(node, part, part.slices[name], scene)), "")
+            for node in nodes
+        ]
         for name, cut in part.slices.items():
             count = found.count(name)
             if count < cut.least:
-                self.found.add("structure", place, f"The slice {name} is needed {_times(cut.least)}, and is there {_times(count)}")
+                self.found.add(
+                    "structure", place, f"The slice {name} is needed {_times(cut.least)}, and is there {_times(count)}"
+                )
             if count > cut.most:
-                words = f"may be there {_times(cut.most)}, and is there {_times(count)}" if cut.most else "may not be used here"
+                words = (
+                    f"may be there {_times(cut.most)}, and is there {_times(count)}"
+                    if cut.most
+                    else "may not be used here"
+                )
                 self.found.add("structure", place, f"The slice {name} {words}")
         self._ruled(part, found, places)
         return [part.slices.get(name) for name in found]
@@ -195,9 +244,17 @@ class Judge:
             if name:
                 continue
             if rules == "closed":
-                self.found.add("structure", place, f"This is in none of the slices {', '.join(part.slices)}, and no other is allowed")
+                self.found.add(
+                    "structure",
+                    place,
+                    f"This is in none of the slices {', '.join(part.slices)}, and no other is allowed",
+                )
             elif rules == "openAtEnd" and any(found[number:]):
-                self.found.add("structure", place, f"This is in none of the slices {', '.join(part.slices)}, and must stand behind them")
+                self.found.add(
+                    "structure",
+                    place,
+                    f"This is in none of the slices {', '.join(part.slices)}, and must stand behind them",
+                )
         order = [list(part.slices).index(name) for name in found if name]
         if slicing.get("ordered") and order != sorted(order):
             self.found.add("structure", places[0], f"The slices must stand in this order: {', '.join(part.slices)}")
@@ -250,7 +307,7 @@ class Judge:
             except CannotEvaluate as reason:
                 self.found.add("incomplete", place, f"{rule.key} could not be told: {reason}", "warning")
                 continue
-            if met is False:
+            if met is False and not (rule.key == "dom-3" and is_told(node.value)):
                 self.found.add("invariant", place, f"{rule.key}: {rule.words or rule.expression.text}", rule.severity)
 
     # --- codes -------------------------------------------------------------------------------------------------
@@ -269,7 +326,7 @@ class Judge:
     def _in_set(self, node: Node, url: str, place: str, severity: str) -> None:
         codes = _codes(node)
         if not codes:
-            if severity == "error" and node.kind.name in ("Coding", "CodeableConcept") and node.value.get("extension") is None:
+            if severity == "error" and node.kind.name in ("Coding", "CodeableConcept", "code"):
                 self.found.add("code-invalid", place, f"There is no code here; one of {url} is needed")
             return
         member = self._member(node, url)
@@ -279,6 +336,16 @@ class Judge:
         elif not member:
             needed = "one of it is needed" if severity == "error" else "use one of it unless none fits"
             self.found.add("code-invalid", place, f"{shown} is not in {url}: {needed}", severity)
+
+    def _known(self, coding: Mapping[str, Any], place: str) -> None:
+        """Judge whether a code is one of its system: an error where FHIR itself publishes the system."""
+        system, code = coding.get("system"), coding.get("code")
+        if self.terms is None or not isinstance(system, str) or not isinstance(code, str):
+            return
+        asked = getattr(self.terms, "is_code", None)
+        if asked is not None and asked(system, code) is False:
+            severity = "error" if system.startswith(_PUBLISHED) else "warning"
+            self.found.add("code-invalid", f"{place}.code", f"{code!r} is no code of {system}", severity)
 
     def _member(self, node: Node, url: str) -> bool | None:
         if self.terms is None:

@@ -6,20 +6,24 @@ Source: https://hl7.org/fhir/R4/references.html
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from yersin.fhir import r4
 from yersin.fhir.path import Node, Scene
 
 from .bundles import Bundle
-from .findings import Findings
 from .library import Library
 from .parts import Part
+
+if TYPE_CHECKING:
+    from .judging import Judge
 
 _NAMED = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]+)?\Z")
 
 
-def judge_reference(node: Node, part: Part, place: str, found: Findings, scene: Scene, bundle: Bundle | None, library: Library) -> None:
+def judge_reference(judge: Judge, node: Node, part: Part, place: str, scene: Scene, bundle: Bundle | None) -> None:
     """Judge the type that a reference names, and in a Bundle what it means there."""
+    found, library = judge.found, judge.library
     reference = node.value.get("reference")
     if not isinstance(reference, str):
         return

@@ -47,14 +47,23 @@ class Slicer:
             codes = {code for part in wanted for code in part.codes}
             return any(each.kind.ancestry & codes for each in found) if codes else True
         if kind == "profile":
-            urls = [url for part in wanted for each in part.types for url in (*each.get("profile", ()), *each.get("targetProfile", ()))]
+            urls = [
+                url
+                for part in wanted
+                for each in part.types
+                for url in (*each.get("profile", ()), *each.get("targetProfile", ()))
+            ]
             return any(self._conforms(each, url) for each in found for url in urls)
         if kind == "exists":
             return bool(found) != any(part.most == 0 for part in wanted)
         return self._has_value(found, wanted)
 
     def _has_value(self, found: list[Node], wanted: list[Part]) -> bool:
-        told = [part for part in wanted if part.fixed or part.pattern or (part.binding and part.binding.strength == "required")]
+        told = [
+            part
+            for part in wanted
+            if part.fixed or part.pattern or (part.binding and part.binding.strength == "required")
+        ]
         if told:
             return any(self._is_one(each, part) for each in found for part in told)
         deeper = [part for part in wanted if part.children and _asks(part)]

@@ -57,7 +57,11 @@ class Builder:
         """Steps to an element: names, and the slices that its id names, or that stood before it."""
         names = tuple(str(element.get("path", "")).split("."))
         by_id = [tuple(each.partition(":")[::2]) for each in str(element.get("id", "")).split(".")]
-        if len(by_id) == len(names) and _is_same(names, by_id) and (":" in element["id"] or not element.get("sliceName")):
+        if (
+            len(by_id) == len(names)
+            and _is_same(names, by_id)
+            and (":" in element["id"] or not element.get("sliceName"))
+        ):
             return [(name, cut) for name, (_, cut) in zip(names, by_id, strict=True)]
         for known in [each for each in self._slices if each[: len(names)] == names]:
             del self._slices[known]
@@ -90,7 +94,10 @@ class Builder:
 
 def _is_same(names: Sequence[str], by_id: Sequence[tuple[str, ...]]) -> bool:
     """Whether an id follows the path; some write the type of a choice in one of them only."""
-    return all(name.partition("[")[0] == other[0].partition("[")[0] or name == other[1] for name, other in zip(names, by_id, strict=True))
+    return all(
+        name.partition("[")[0] == other[0].partition("[")[0] or name == other[1]
+        for name, other in zip(names, by_id, strict=True)
+    )
 
 
 def _typed(choice: Part, name: str) -> Part | None:

@@ -49,14 +49,14 @@ def is_expression(text: str) -> bool:
 
     Refinements and filters are judged by their brackets only.
     """
-    tokens = _tokens(text)
-    if not tokens:
+    words = _words(text)
+    if not words:
         return False
-    reader = _Reader(tokens)
-    return reader.joined() and reader.at == len(tokens)
+    reader = _Reader(words)
+    return reader.joined() and reader.at == len(words)
 
 
-def _tokens(text: str) -> list[str]:
+def _words(text: str) -> list[str]:
     found, at = [], 0
     text = text.strip()
     while at < len(text):
@@ -70,12 +70,12 @@ def _tokens(text: str) -> list[str]:
 
 
 class _Reader:
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens = tokens
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
         self.at = 0
 
     def _next(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+        return self.words[self.at] if self.at < len(self.words) else ""
 
     def joined(self) -> bool:
         """Read constraints with what joins them."""
@@ -90,13 +90,13 @@ class _Reader:
     def _one(self) -> bool:
         while self._next() in _BEFORE:
             self.at += 1
-        token = self._next()
-        if token == "(":
+        word = self._next()
+        if word == "(":
             self.at += 1
             if not self.joined() or self._next() != ")":
                 return False
             self.at += 1
-        elif token == "*" or is_snomed(token):
+        elif word == "*" or is_snomed(word):
             self.at += 1
         else:
             return False
@@ -119,9 +119,9 @@ class _Reader:
     def _refined(self) -> bool:
         depth = 0
         while self._next():
-            token = self._next()
-            depth += token in ("(", "{", "[") and 1
-            if token in (")", "}", "]"):
+            word = self._next()
+            depth += word in ("(", "{", "[") and 1
+            if word in (")", "}", "]"):
                 if depth == 0:
                     return True
                 depth -= 1

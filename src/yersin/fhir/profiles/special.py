@@ -21,6 +21,12 @@ from .snomed import is_expression, is_snomed
 
 JSON = Mapping[str, Any]
 SNOMED = "http://snomed.info/sct"
+LOINC = "http://loinc.org"
+#: vital signs by their codes of SNOMED CT, and the codes of LOINC that R4 asks for
+_VITAL = {
+    "27113001": "29463-7", "50373000": "8302-2", "60621009": "39156-5", "75367002": "85354-9", "86290005": "9279-1",
+    "276885007": "8310-5", "364075005": "8867-4", "386725007": "8310-5", "363812007": "9843-4",
+}  # fmt: skip
 PARAMETER = "http://hl7.org/fhir/tools/StructureDefinition/valueset-parameter"
 _CQF = "http://hl7.org/fhir/StructureDefinition/cqf-expression"
 _PROPERTIES = "http://hl7.org/fhir/concept-properties#"
@@ -35,7 +41,9 @@ _VARIABLE = re.compile(r"%([A-Za-z][\w-]*)")
 _BUILT_IN = frozenset({"resource", "rootResource", "context", "ucum", "sct", "loinc"})
 
 
-def judge_special(node: Node, place: str, found: Findings, scene: Scene, bundle: Bundle | None, library: Library) -> None:
+def judge_special(
+    node: Node, place: str, found: Findings, scene: Scene, bundle: Bundle | None, library: Library
+) -> None:
     """Judge a resource by what is said of its type in words."""
     del scene, bundle
     match node.kind.name:
@@ -49,6 +57,14 @@ def judge_special(node: Node, place: str, found: Findings, scene: Scene, bundle:
             _structure(node.value, place, found, library)
         case "SearchParameter":
             _search_parameter(node.value, place, found)
+        case "Observation":
+            _vital_sign(node.value, place, found)
+
+
+def is_told(resource: JSON) -> bool:
+    """Whether narratives show every contained resource that nothing refers to (dom-3 counts references only)."""
+    told = str([resource.get("text"), resource.get("section")])
+    return all(f'"#{each.get("id")}"' in told for each in resource.get("contained") or ())
 
 
 # --- code systems --------------------------------------------------------------------------------------------------
@@ -59,7 +75,9 @@ def _code_system(value: JSON, place: str, found: Findings) -> None:
     if content == "not-present" and concepts:
         found.add("invalid", f"{place}.concept", "The content is said not to be present, and concepts are here")
     if value.get("supplements") and content != "supplement":
-        found.add("business-rule", f"{place}.content", "A code system that supplements another says so: content is supplement")
+        found.add(
+            "business-rule", f"{place}.content", "A code system that supplements another says so: content is supplement"
+        )
     defined = _properties(value, place, found)
     seen: set[str] = set()
     for concept, where in _concepts(concepts, f"{place}.concept"):
@@ -118,7 +136,9 @@ def _value_set(value: JSON, place: str, found: Findings) -> None:
             if part.get("system") == SNOMED:
                 for n, concept in enumerate(part.get("concept") or ()):
                     if not is_snomed(str(concept.get("code", ""))):
-                        found.add("code-invalid", f"{where}.concept[{n}]", f"{concept.get('code')} is no code of SNOMED CT")
+                        found.add(
+                            "code-invalid", f"{where}.concept[{n}]", f"{concept.get('code')} is no code of SNOMED CT"
+                        )
             for n, each in enumerate(part.get("filter") or ()):
                 _filter(each, str(part.get("system", "")), parameters, f"{where}.filter[{n}]", found)
 
@@ -190,7 +210,9 @@ def _extension_kinds(value: JSON, place: str, found: Findings, library: Library)
             for url in (url for each in element.get("type") or () for url in each.get("profile") or ()):
                 tree = library.tree(url)
                 if tree and bool(tree.part.own.get("isModifier")) != (last == "modifierExtension"):
-                    found.add("invalid", f"{place}.{part}.element[{number}]", f"The extension {url} does not belong in {last}")
+                    found.add(
+                        "invalid", f"{place}.{part}.element[{number}]", f"The extension {url} does not belong in {last}"
+                    )
 
 
 def _search_parameter(value: JSON, place: str, found: Findings) -> None:
@@ -204,7 +226,22 @@ def _search_parameter(value: JSON, place: str, found: Findings) -> None:
         return
     for name in sorted({each for each in _ROOT.findall(text) if each in r4.TYPE_NUMBER}):
         if bases and name not in bases and not bases & {"Resource", "DomainResource"}:
-            found.add("invalid", f"{place}.expression", f"The expression begins at {name}, which is not among the bases")
+            found.add(
+                "invalid", f"{place}.expression", f"The expression begins at {name}, which is not among the bases"
+            )
+
+
+# --- vital signs ---------------------------------------------------------------------------------------------------
+
+
+def _vital_sign(value: JSON, place: str, found: Findings) -> None:
+    """A vital sign that is coded otherwise carries its LOINC code as well (https://hl7.org/fhir/R4/observation-vitalsigns.html)."""
+    codings = (value.get("code") or {}).get("coding") or ()
+    here = {(each.get("system"), each.get("code")) for each in codings}
+    for system, code in sorted(here, key=str):
+        wanted = _VITAL.get(str(code)) if system == SNOMED else None
+        if wanted and (LOINC, wanted) not in here:
+            found.add("structure", f"{place}.code", f"A vital sign carries its LOINC code too: {wanted}")
 
 
 # --- elements ------------------------------------------------------------------------------------------------------
@@ -219,13 +256,30 @@ def _attachment(value: JSON, place: str, found: Findings) -> None:
 
 
 def _identifier(value: JSON, place: str, found: Findings) -> None:
-    if value.get("system") == "urn:ietf:rfc:3986" and isinstance(value.get("value"), str) and not _URI.match(value["value"]):
-        found.add("value", f"{place}.value", f"An identifier of urn:ietf:rfc:3986 is a whole URI; {value['value']!r} is none")
+    if (
+        value.get("system") == "urn:ietf:rfc:3986"
+        and isinstance(value.get("value"), str)
+        and not _URI.match(value["value"])
+    ):
+        found.add(
+            "value", f"{place}.value", f"An identifier of urn:ietf:rfc:3986 is a whole URI; {value['value']!r} is none"
+        )
+
+
+def _narrative(value: JSON, place: str, found: Findings) -> None:
+    div = str(value.get("div", ""))
+    if not re.sub(r"<[^>]*>|&nbsp;|&#160;|\s", "", re.sub(r"<img[^>]*>", "picture", div)):
+        found.add("invariant", f"{place}.div", "txt-2: a narrative has some content")
 
 
 def _coding(value: JSON, place: str, found: Findings) -> None:
     code = value.get("code")
-    if value.get("system") == SNOMED and isinstance(code, str) and not is_snomed(code.partition(":")[0].strip()) and not is_expression(code):
+    if (
+        value.get("system") == SNOMED
+        and isinstance(code, str)
+        and not is_snomed(code.partition(":")[0].strip())
+        and not is_expression(code)
+    ):
         found.add("code-invalid", f"{place}.code", f"{code!r} is no code of SNOMED CT")
 
 
@@ -233,4 +287,5 @@ ELEMENTS: Mapping[str, Callable[[JSON, str, Findings], None]] = {
     "Attachment": _attachment,
     "Coding": _coding,
     "Identifier": _identifier,
+    "Narrative": _narrative,
 }

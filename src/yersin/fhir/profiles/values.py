@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 
-
 def is_same(value: Any, wanted: Any) -> bool:
     """Whether a value is exactly the fixed one."""
     if isinstance(value, dict) and isinstance(wanted, dict):
