@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 import zstandard
 
-
 OUTPUT = Path(__file__).resolve().parents[1] / "src" / "yersin" / "fhir" / "r4" / "profiles.ndjson.zst"
 HEAD = (
     "url",

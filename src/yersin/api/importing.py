@@ -84,7 +84,11 @@ class Report:
 class Importer:
     """Imports files under one access; `told` is called after every unit."""
 
-    def __init__(self, access: Access, told: Callable[[Report], None] | None = None, *, full: bool = False) -> None:
+    def __init__(
+        self, access: Access, told: Callable[[Report], None] | None = None, *, full: bool = False, drafts: bool = False
+    ) -> None:
+        #: whether XML out of order is mended, as guides that are drafts need it
+        self.drafts = drafts
         #: whether invariants, bindings and profiles are judged too; one that is asked for none judges no profile
         self.full = full
         self.access = access
@@ -121,7 +125,7 @@ class Importer:
         if ".ndjson" in path.name or ".jsonl" in path.name:
             return
         try:
-            for unit in sources.units(path):
+            for unit in sources.units(path, drafts=self.drafts):
                 for piece in unit.pieces:
                     self._settle(piece)
         except (Problem, *UNREADABLE):
@@ -137,7 +141,7 @@ class Importer:
         version = await asyncio.to_thread(_version, path)
         done = await self._progress(version)
         try:
-            for unit in sources.units(path):
+            for unit in sources.units(path, drafts=self.drafts):
                 if unit.number < done:
                     self.report.skipped += len(unit.pieces)
                     continue

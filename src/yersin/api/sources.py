@@ -90,15 +90,15 @@ def opened(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def units(path: Path) -> Iterator[Unit]:
-    """Take a file apart. Raises Problem, OSError or EOFError when it cannot be read at all."""
+def units(path: Path, *, drafts: bool = False) -> Iterator[Unit]:
+    """Take a file apart; XML of `drafts` is mended where it can be. Raises Problem, OSError or EOFError when it cannot be read at all."""
     name = _plain_name(path)
     if name.endswith((".ndjson", ".jsonl")):
         yield from _lines(path)
         return
     with opened(path) as file:
         content = file.read()
-    yield from _whole(path, xml.read(content) if name.endswith(".xml") else content)
+    yield from _whole(path, xml.read(content, draft=drafts) if name.endswith(".xml") else content)
 
 
 def _lines(path: Path) -> Iterator[Unit]:

@@ -143,10 +143,41 @@ def _unnamed(match: re.Match[str]) -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def read(raw: bytes) -> bytes:
-    """JSON of one resource in XML. Raises Problem: what is no XML, declares something, or does not fit the definitions."""
+def read(raw: bytes, *, draft: bool = False) -> bytes:
+    """JSON of one resource in XML. Raises Problem: what is no XML, declares something, or does not fit the definitions.
+
+    Of a `draft`, elements are brought into their order, values that are empty are left out, and `_` in its id becomes `-`.
+    """
     root = _root(raw)
+    if draft:
+        _mend(root)
     return _encode(_resource(root))
+
+
+def _mend(root: Any) -> None:
+    """Bring elements into the order of the definitions, where these know them; take out values that say nothing."""
+    waiting: list[tuple[Any, type[Struct]]] = (
+        [(root, struct_of(name))] if (name := _local(root)) in r4.TYPE_NUMBER else []
+    )
+    while waiting:
+        node, struct = waiting.pop()
+        order, known = _order(struct), shape(struct)
+        for child in [each for each in node if each.get("value") == "" and not len(each)]:
+            node.remove(child)
+        if node is root:
+            for each in [each for each in node if _local(each) == "id"]:
+                each.set("value", each.get("value", "").replace("_", "-"))
+        node[:] = sorted(node, key=lambda child: order.get(_local(child), len(order)))
+        for child in node:
+            element = known.get(_local(child))
+            if element and element.type == "Resource" and len(child) and _local(child[0]) in r4.TYPE_NUMBER:
+                waiting.append((child[0], struct_of(_local(child[0]))))
+            elif element and not element.primitive and element.type != "Resource":
+                waiting.append((child, struct_of(element.type)))
+
+
+def _local(node: Any) -> str:
+    return str(node.tag).rpartition("}")[2]
 
 
 def _root(raw: bytes) -> Any:
