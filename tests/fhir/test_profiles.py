@@ -86,7 +86,7 @@ def test_slices_are_told_apart_by_fixed_values():
 
 @pytest.mark.parametrize(("rules", "found"), [("open", []), ("closed", ["structure"]), ("openAtEnd", ["structure"])])
 def test_slicing_says_whether_others_may_stand_there(rules, found):
-    slicing = {**SLICED[0]["slicing"], "rules": rules}
+    slicing = {"discriminator": [{"type": "value", "path": "system"}], "rules": rules}
     closed = profile({**SLICED[0], "slicing": slicing}, *SLICED[1:])
     sent = patient(identifier=[{"system": "urn:other"}, {"system": "urn:citizen", "value": "1"}])
     assert [code for _, code in errors(sent, closed)] == found
