@@ -28,6 +28,8 @@ from .slicing import Slicer
 from .special import ELEMENTS, is_told, judge_special
 
 _DEEPEST = 60
+#: what R4 asks and its own examples leave out, as the parser takes it
+RELAXED = frozenset({"Questionnaire.item.linkId"})
 _PUBLISHED = ("http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/")
 _CODED = frozenset({"code", "Coding", "CodeableConcept", "Quantity", "string", "uri"})
 
@@ -170,9 +172,9 @@ class Judge:
     ) -> None:
         """Judge all elements of one name: their number, their types, their slices, then each."""
         if len(nodes) < part.least:
-            self.found.add(
-                "required", place, f"{part.name} is needed {_times(part.least)}, and is there {_times(len(nodes))}"
-            )
+            severity = "warning" if part.own.get("id") in RELAXED else "error"
+            words = f"{part.name} is needed {_times(part.least)}, and is there {_times(len(nodes))}"
+            self.found.add("required", place, words, severity)
         if len(nodes) > part.most:
             words = (
                 f"{part.name} may be there {_times(part.most)}, and is there {_times(len(nodes))}"
