@@ -121,7 +121,7 @@ CITIZEN = {
         ]
     },
     "system": "http://fhir.ehealth.gov.vn/core/sid/national_id",
-    "value": "001085000017",
+    "value": "999085000017",
 }
 
 
