@@ -14,6 +14,7 @@ from yersin.guard.keys import master_key, open_keys
 from yersin.guard.laws import gathered
 from yersin.search.rows import Indexer
 from yersin.settings import Settings
+from yersin.store import indexes
 from yersin.terminology import icd10, intake
 from yersin.terminology.searching import Codes
 
@@ -42,6 +43,7 @@ async def prepared(url: str) -> None:
     try:
         await migrate(database, STEPS)
         await database.execute("SELECT make_months('change_log', 2), make_months('audit', 2)")
+        await indexes.ensure(database)
         await intake.ensure(database)
         await icd10.ensure(database)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from yersin.api import bulk, importing, subscriptions
 from yersin.db.migrate import Step
 from yersin.guard import accounts, audit, care, keys, sessions
-from yersin.store import schema
+from yersin.store import indexes, schema
 from yersin.terminology import schema as terminology
 from yersin.views import tables as views
 
@@ -28,6 +28,7 @@ STEPS = (
             *bulk.STEPS,
             *subscriptions.STEPS,
             *terminology.STEPS,
+            Step(number=75, name="store_long_spans", sql=indexes.ddl()),
             *(step for room in ROOMS for step in room.tables),
         ),
         key=lambda step: step.number,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
 
 from yersin.fhir.dates import Comparison, approximate, comparison, seconds
 from yersin.fhir.parameters import Parameter
 
 from .page import Criterion
 from .where import Where, either, refuse_modifier
-
-#: no single date, however partial, covers more
-_LONGEST = timedelta(days=366)
 
 
 def where(criterion: Criterion, clause: Where) -> None:
@@ -23,20 +20,26 @@ def where(criterion: Criterion, clause: Where) -> None:
     if parameter.code == "_lastUpdated":
         clause.add(either([_instant(v, clause) for v in values]))
     elif parameter.main:
-        clause.add(either([f"({_on_row(v, parameter, clause)})" for v in values]))
+        clause.add(either([f"({_compare(v, 'r.d_lo', 'r.d_hi', clause, 'timestamptz')})" for v in values]))
+        _bound(values, parameter, clause)
     else:
         conditions = [_compare(v, "x.lo", "x.hi", clause, "float8") for v in values]
         clause.in_ranges(parameter.rows, either([f"({condition})" for condition in conditions]))
 
 
-def _on_row(value: Comparison, parameter: Parameter, clause: Where) -> str:
-    condition = _compare(value, "r.d_lo", "r.d_hi", clause, "timestamptz")
-    if parameter.calendar and value.prefix in ("gt", "ge", "sa", "eq"):
-        # days and months are short, so the index on d_lo can be entered from below, too
-        condition += f" AND r.d_lo > {clause.sql.arg(value.lo - _LONGEST, 'timestamptz')}"
-    return condition
+def _bound(values: Sequence[Comparison], parameter: Parameter, clause: Where) -> None:
+    """Say between which moments every match reaches, so that the index on the main date is entered from both sides."""
+    spans = [Comparison("ap", *approximate(v, clause.now)) if v.prefix == "ap" else v for v in values]
+    clause.calendar = parameter.calendar
+    if all(v.prefix in _REACHES for v in spans):
+        clause.since.append(min(v.lo for v in spans))
+    if all(v.prefix in _BEGINS_BEFORE for v in spans):
+        clause.before.append(max(v.lo if v.prefix in ("lt", "eb") else v.hi for v in spans))
 
 
+#: what matches these ends after the beginning of what is asked, or begins before its end
+_REACHES = frozenset({"eq", "gt", "ge", "sa", "ap"})
+_BEGINS_BEFORE = frozenset({"eq", "lt", "le", "eb", "ap"})
 _SQL = {
     "eq": "{low} >= {lo} AND {high} <= {hi}",
     "ne": "NOT ({low} >= {lo} AND {high} <= {hi})",

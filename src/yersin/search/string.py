@@ -29,16 +29,27 @@ def where(criterion: Criterion, clause: Where) -> None:
 
 def _starting(criterion: Criterion, codes: tuple[str, ...], clause: Where) -> None:
     asked = [(code, value, *string_query(code, value)) for code in codes for value in criterion.values]
-    if all(text for _, _, text, _ in asked):
+    found = all(text for _, _, text, _ in asked)
+    if found:
         clause.any_token([text for _, _, text, _ in asked])
     if not all(settled for _, _, _, settled in asked):
-        clause.add(either([_line(clause, code, _quoted(value)) for code, value, _, _ in asked]))
+        line = _recheck if found else _line
+        clause.add(either([line(clause, code, _quoted(value)) for code, value, _, _ in asked]))
 
 
 def _line(clause: Where, code: str, pattern: str) -> str:
     """Return a condition on the lines of `txt`: `|number|number=folded value`, the numbers being those of parameters."""
+    return f"r.txt ~ {_pattern(clause, code, pattern)}"
+
+
+def _recheck(clause: Where, code: str, pattern: str) -> str:
+    """Return the same for rows that tokens have found: a function, whose planning does not try the pattern on samples."""
+    return f"regexp_like(r.txt, {_pattern(clause, code, pattern)})"
+
+
+def _pattern(clause: Where, code: str, pattern: str) -> str:
     number = parameters(clause.type)[code].number
-    return f"r.txt ~ {clause.sql.arg(f'[|]{number}([|][0-9]+)*={pattern}', 'text')}"
+    return clause.sql.arg(f"[|]{number}([|][0-9]+)*={pattern}", "text")
 
 
 def _quoted(value: str) -> str:

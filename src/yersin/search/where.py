@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from yersin.db.sql import Sql
 from yersin.fhir.problem import Problem, problem
-from yersin.store.schema import range_table
+from yersin.store.schema import SHORT_SPAN, long_span, range_table
 
 from .page import Criterion
 from .tokens import hashes
+
+#: no single date, however partial, covers more
+_LONGEST = timedelta(days=366)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +30,11 @@ class Where:
     base: str = ""
     required: list[int] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    #: moments that every match reaches, and before which it begins, by its main date
+    since: list[datetime] = field(default_factory=list)
+    before: list[datetime] = field(default_factory=list)
+    #: whether the main date is one date, never a period
+    calendar: bool = False
     #: key that range rows must have: the code beside the value, in a composite
     beside: int | None = None
 
@@ -62,7 +70,19 @@ class Where:
     def text(self) -> str:
         """Return the whole clause."""
         first = [f"r.tok @> {self.sql.arg(self.required, 'bigint[]')}"] if self.required else []
-        return " AND ".join([*first, *self.parts]) or "true"
+        return " AND ".join([*first, *self._dated(), *self.parts]) or "true"
+
+    def _dated(self) -> list[str]:
+        """Bounds of the main date's beginning. Most spans are short; long ones have an index of their own."""
+        until = [f"r.d_lo < {self.sql.arg(min(self.before), 'timestamptz')}"] if self.before else []
+        if not self.since:
+            return until
+        since = max(self.since)
+        short = [f"r.d_lo > {self.sql.arg(since - SHORT_SPAN, 'timestamptz')}", *until]
+        long = [long_span("r."), *until]
+        if self.calendar:
+            long.append(f"r.d_lo > {self.sql.arg(since - _LONGEST, 'timestamptz')}")
+        return [f"({' AND '.join(short)} OR {' AND '.join(long)})"]
 
 
 def either(conditions: Sequence[str]) -> str:

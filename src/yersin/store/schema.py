@@ -6,11 +6,17 @@ so that the same tables can be spread over machines by it (docs/adr/0003-tables.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from yersin.fhir import r4
 from yersin.fhir.parameters import parameters
 
 #: version of the index rows that `search.rows` makes; raise it when an extractor changes and old rows must be remade
 INDEX_VERSION = 1
+
+
+#: main dates that cover more (months, years, periods) are long spans
+SHORT_SPAN = timedelta(hours=25)
 
 
 def table(type_name: str) -> str:
@@ -35,6 +41,20 @@ def has_text(type_name: str) -> bool:
     return any(p.kind == "string" for p in parameters(type_name).values())
 
 
+def has_main_date(type_name: str) -> bool:
+    """Whether a type has a date that lies in its own row (`d_lo`, `d_hi`)."""
+    return any(p.main for p in parameters(type_name).values())
+
+
+def long_span(row: str = "") -> str:
+    """SQL condition that a row's main date is a long span, as the partial index states it. `row` is empty or ends with a dot."""
+    hours = int(SHORT_SPAN.total_seconds()) // 3600
+    # in a fixed zone, for only what depends on no setting may stand in an index; "= 1" because the planner
+    # believes that few rows equal something, but that a third are greater
+    ends = f"({row}d_hi AT TIME ZONE 'UTC') > ({row}d_lo AT TIME ZONE 'UTC') + interval '{hours} hours'"
+    return f"(CASE WHEN {ends} THEN 1 ELSE 0 END) = 1"
+
+
 def type_tables() -> str:
     """DDL of every type's tables."""
     return "\n".join(_type_table(name) for name in r4.TYPE_NUMBER)
@@ -53,7 +73,7 @@ ALTER TABLE {table(name)} ALTER content SET STORAGE EXTERNAL, ALTER tok SET STAT
 CREATE INDEX "{lower}_tok" ON {table(name)} USING gin (tok);
 CREATE INDEX "{lower}_upd" ON {table(name)} USING brin (upd);"""
     ]
-    if any(p.main for p in parameters(name).values()):
+    if has_main_date(name):
         ddl.append(f'CREATE INDEX "{lower}_date" ON {table(name)} (d_lo DESC, id);')
         if name != "Patient":
             ddl.append(f'CREATE INDEX "{lower}_pat_date" ON {table(name)} (pat, d_lo DESC, id);')
