@@ -17,6 +17,8 @@ from yersin.db.pool import Database
 
 #: statements of one group; more would make the first of them wait
 MOST = 64
+#: what a statement without an answer answers
+_NONE: Sequence[Any] = (None,)
 
 
 class _One(NamedTuple):
@@ -38,6 +40,10 @@ class Grouped:
 
     async def fetchval(self, sql: str, *values: Any) -> Any:
         """Run a statement and return its one value, None where it has none. Raises what `Database.fetchval` raises."""
+        return (await self.fetchrow(sql, *values))[0]
+
+    async def fetchrow(self, sql: str, *values: Any) -> Sequence[Any]:
+        """Run a statement that answers exactly one row, or never any, and return the row. Raises what `Database.fetchrow` raises."""
         waiting = self._waiting.get(sql)
         if waiting is not None:
             done = asyncio.get_running_loop().create_future()
@@ -45,7 +51,7 @@ class Grouped:
             return await done
         self._waiting[sql] = []
         try:
-            return await self._database.fetchval(sql, *values)
+            return await self._database.fetchrow(sql, *values) or _NONE
         finally:
             self._go_on(sql)
 
@@ -76,18 +82,18 @@ class Grouped:
             for one in group:
                 await self._alone(sql, one)
         else:
-            for one, row in zip(group, rows or [(None,)] * len(group), strict=True):
+            for one, row in zip(group, rows or [_NONE] * len(group), strict=True):
                 if not one.done.done():
-                    one.done.set_result(row[0])
+                    one.done.set_result(row)
 
     async def _alone(self, sql: str, one: _One) -> None:
         try:
-            value = await self._database.fetchval(sql, *one.values)
+            row = await self._database.fetchrow(sql, *one.values) or _NONE
         except Exception as error:  # noqa: BLE001 - whatever it was, who waits must hear of it
             _tell(one.done, error)
         else:
             if not one.done.done():
-                one.done.set_result(value)
+                one.done.set_result(row)
 
 
 def _tell(done: asyncio.Future[Any], error: Exception) -> None:

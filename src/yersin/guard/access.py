@@ -25,18 +25,17 @@ from yersin.search import people
 from yersin.search.page import Found, Query
 from yersin.search.rows import Indexer
 from yersin.search.run import search
-from yersin.store import histories, reading
-from yersin.store import writing as store
+from yersin.store import histories
 from yersin.store.identity import row_id
 from yersin.store.versions import Version
 
-from . import audit, roles
+from . import alone, audit, roles, showing
 from .keys import Keys
 from .laws import Laws
 from .profiling import Profiling
 from .scope import WhoScope, in_chart
 from .who import Who
-from .writing import Change, Create, Delete, Draft, Writing, Written, attempted, draft, entry_of, not_open, written
+from .writing import Change, Delete, Writing, Written, attempted, not_open
 
 T = TypeVar("T")
 _A_WRITE = audit.Entry(interaction="write")
@@ -101,27 +100,16 @@ class Access:
 
     async def read(self, type_name: str, logical_id: str) -> Version:
         """Current version. Raises Problem: not-found (404, also for what is not open to the asker), deleted (410)."""
-        return await self._one("read", type_name, logical_id, None)
+        await self._require_grant("read", type_name, "r")
+        version = await showing.current(self, type_name, row_id(type_name, logical_id))
+        if version is None:
+            raise not_open(type_name, logical_id)
+        return version
 
     async def vread(self, type_name: str, logical_id: str, ver: int) -> Version:
         """One version of a resource; a version is open if its current row is."""
-        return await self._one("vread", type_name, logical_id, ver)
-
-    async def _one(self, interaction: str, type_name: str, logical_id: str, ver: int | None) -> Version:
-        row = row_id(type_name, logical_id)
-        await self._require_grant(interaction, type_name, "r")
-        async with self.ground.database.acquire() as connection:
-            if ver is None:
-                version = await reading.read(connection, type_name, row, self.scope)
-            else:
-                version = await reading.vread(connection, type_name, row, ver, self.scope)
-        outcome = audit.SUCCESS if version else audit.REFUSED
-        patients = disclosed([version] if version else [])
-        await self.record(
-            audit.Entry(
-                interaction=interaction, outcome=outcome, type=type_name, entity=row.id, ver=ver, patients=patients
-            )
-        )
+        await self._require_grant("vread", type_name, "r")
+        version = await showing.version(self, type_name, row_id(type_name, logical_id), ver)
         if version is None:
             raise not_open(type_name, logical_id)
         return version
@@ -197,12 +185,11 @@ class Access:
 
     async def write(self, changes: Sequence[Change]) -> list[Written]:
         """Write changes in one transaction, all or none."""
-        if self.who.role == "system" and len(changes) == 1 and isinstance(changes[0], Create):
+        if len(changes) == 1:
             async with self._refusals_recorded(attempted(changes)):
-                await self.require_profiles(changes)
-                alone = draft(self, changes[0])
-            if not alone.care:
-                return [await self._create_alone(alone)]
+                done = await alone.write(self, changes[0])
+            if done is not None:
+                return [done]
         return await self.atomically(lambda writing: writing.write(changes), attempt=attempted(changes))
 
     async def require_profiles(self, changes: Sequence[Change]) -> None:
@@ -210,13 +197,6 @@ class Access:
         claiming = [c.resource for c in changes if not isinstance(c, Delete) and c.resource.meta is not None]
         if claiming and self.is_profiled:
             await self.ground.profiling.require_met(claiming)
-
-    async def _create_alone(self, alone: Draft) -> Written:
-        """Write one new resource as a single statement: row, change log and audit together; others' go down beside it."""
-        sql = store.insert_sql(alone.type, audit.also(store.argument_count(alone.type) + 1))
-        entry = entry_of([alone], [], alone.write.ver)
-        moment = await self.ground.grouped.fetchval(sql, *alone.write.arguments(), *audit.values(self.who, entry))
-        return written(alone.write, moment)
 
     async def atomically(self, work: Callable[[Writing], Awaitable[T]], *, attempt: audit.Entry = _A_WRITE) -> T:
         """Run work in one write transaction; run again when the database asks for it. `attempt` is recorded if refused."""

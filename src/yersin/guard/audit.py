@@ -18,7 +18,7 @@ import msgspec
 from yersin.db import Connection
 from yersin.db.grouped import Grouped
 from yersin.fhir import r4
-from yersin.fhir.problem import problem
+from yersin.fhir.problem import Problem, problem
 from yersin.store import changes
 
 from .who import Who
@@ -88,10 +88,17 @@ def values(who: Who, entry: Entry) -> tuple[Any, ...]:
     return (entry.interaction, entry.outcome, *actor, who.address, who.request, *entity)
 
 
-def also(first: int) -> str:
-    """Part of a larger statement that writes the row; its arguments start at `first`."""
-    row = ", ".join(f"${first + n}::{kind}" for n, kind in enumerate(_TYPES))
-    return f", audited AS (INSERT INTO audit ({_COLUMNS}) VALUES ({row}))"
+def also(first: int, of: str = "", **known: str) -> str:
+    """Part of a larger statement that writes the row; its arguments start at `first`.
+
+    With `of`, another part of that statement, it is written where that part has a row. `known`: columns that the
+    statement itself knows better than the argument, as SQL.
+    """
+    names = _COLUMNS.split(", ")
+    given = {name: f"${first + n}::{kind}" for n, (name, kind) in enumerate(zip(names, _TYPES, strict=True))}
+    row = ", ".join(f"coalesce({known[name]}, {told})" if name in known else told for name, told in given.items())
+    values = f"SELECT {row} FROM {of}" if of else f"VALUES ({row})"
+    return f", audited AS (INSERT INTO audit ({_COLUMNS}) {values})"
 
 
 async def insert(connection: Connection, who: Who, entry: Entry) -> None:
@@ -107,8 +114,13 @@ async def record(grouped: Grouped, who: Who, entry: Entry) -> None:
     try:
         await grouped.fetchval(_INSERT, *values(who, entry))
     except Exception as error:
-        text = "The access could not be recorded, so nothing was shown. Try again in a moment."
-        raise problem("transient", text, status=503) from error
+        raise not_recorded() from error
+
+
+def not_recorded() -> Problem:
+    """Say that what was asked for is not shown, since it cannot be recorded."""
+    text = "The access could not be recorded, so nothing was shown. Try again in a moment."
+    return problem("transient", text, status=503)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

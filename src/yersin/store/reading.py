@@ -25,12 +25,8 @@ class Scope(Protocol):
 async def read(connection: Connection, type_name: str, row: RowId, scope: Scope) -> Version | None:
     """Current version of a resource, deleted or not; None where there is none or the scope hides it."""
     sql = Sql(r4.TYPE_NUMBER[type_name], row.id)
-    found = await connection.fetchrow(
-        "SELECT m.ver, m.deleted, m.name, m.pat, r.upd, r.enc, r.content FROM id_map m "
-        f"LEFT JOIN {table(type_name)} r ON r.pat = m.pat AND r.id = m.id "
-        f"WHERE m.type = $1 AND m.id = $2 AND {scope.condition(sql, type_name, 'm')}",
-        *sql.arguments,
-    )
+    condition = scope.condition(sql, type_name, "m")
+    found = await connection.fetchrow(f"{current_sql(type_name)} AND {condition}", *sql.arguments)
     if found is None or found["name"] != row.name:
         return None
     if found["deleted"]:
@@ -38,19 +34,29 @@ async def read(connection: Connection, type_name: str, row: RowId, scope: Scope)
     return versioned(type_name, row, found)
 
 
+def current_sql(type_name: str) -> str:
+    """SQL of what the id map ($1 type, $2 id) and a type's table say of a resource; a condition on `m` may follow."""
+    return (
+        "SELECT m.ver, m.deleted, m.name, m.pat, r.upd, r.enc, r.content FROM id_map m "
+        f"LEFT JOIN {table(type_name)} r ON r.pat = m.pat AND r.id = m.id WHERE m.type = $1 AND m.id = $2"
+    )
+
+
 async def vread(connection: Connection, type_name: str, row: RowId, ver: int, scope: Scope) -> Version | None:
     """One version of a resource; a version is seen if its current row may be."""
     sql = Sql(r4.TYPE_NUMBER[type_name], row.id, ver)
-    found = await connection.fetchrow(
-        f"""WITH m AS (SELECT pat, name FROM id_map m WHERE type = $1 AND id = $2
-              AND {scope.condition(sql, type_name, "m")}),
+    statement = version_sql(type_name, scope.condition(sql, type_name, "m"))
+    found = await connection.fetchrow(statement, *sql.arguments)
+    return versioned(type_name, row, found) if found and found["name"] == row.name else None
+
+
+def version_sql(type_name: str, condition: str) -> str:
+    """SQL of one version ($1 type, $2 id, $3 version) with the columns of `current_sql`, under a condition on `m`."""
+    return f"""WITH m AS (SELECT pat, name FROM id_map m WHERE type = $1 AND id = $2 AND {condition}),
         v AS (SELECT r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r JOIN m ON r.pat = m.pat WHERE r.id = $2
           UNION ALL SELECT h.ver, h.upd, h.enc, h.content, h.pat FROM history h JOIN m ON h.pat = m.pat
             WHERE h.type = $1 AND h.id = $2)
-        SELECT v.*, m.name FROM v, m WHERE v.ver = $3::int""",
-        *sql.arguments,
-    )
-    return versioned(type_name, row, found) if found and found["name"] == row.name else None
+        SELECT v.*, m.name FROM v, m WHERE v.ver = $3::int"""
 
 
 def versioned(type_name: str, row: RowId, record: Any) -> Version:

@@ -108,12 +108,12 @@ def insert_sql(type_name: str, also: str = "") -> str:
     )
 
 
-def _insert_ranges(type_name: str) -> str:
+def _insert_ranges(type_name: str, of: str = "") -> str:
     if not has_ranges(type_name):
         return ""
     return (
         f"g AS (INSERT INTO {range_table(type_name)} (pat, id, param, key, unit, lo, hi) SELECT $3::uuid, $2::uuid, n.* FROM "
-        "unnest($15::smallint[], $16::bigint[], $17::bigint[], $18::float8[], $19::float8[]) AS n), "
+        f"unnest($15::smallint[], $16::bigint[], $17::bigint[], $18::float8[], $19::float8[]) AS n{of}), "
     )
 
 
@@ -170,6 +170,77 @@ def _remove_sql(type_name: str) -> str:
         f"r AS (DELETE FROM {table(type_name)} WHERE pat = $3 AND id = $2), {clear}"
         "m AS (UPDATE id_map SET ver = $4, deleted = true WHERE type = $1 AND id = $2), "
         f"c AS ({_LOG} 'D' FROM t) SELECT upd FROM t"
+    )
+
+
+@cache
+def update_alone_sql(type_name: str, unless: str, also: str = "") -> str:
+    """SQL that locks and replaces a current version in one statement, and answers `upd`, `ver` and `pat`, null where it cannot.
+
+    Arguments: those of an insert, its version 1 being what is added to the one there, then the version expected (or
+    null). It does nothing where somebody else holds the row, where it lies elsewhere or is deleted, or where `unless`
+    holds of the row `r`; then `lock` and `write` say why.
+    """
+    expected = f"${argument_count(type_name) + 1}::int"
+    assignments = ", ".join(
+        f"{column} = {'t.ver' if column == 'ver' else value}"
+        for column, value in zip(_COLUMNS.split(", "), _VALUES.split(", "), strict=True)
+        if column not in ("id", "pat")
+    )
+    return (
+        f"{_held_alone(type_name, expected, unless, 'm.pat = $3 AND m.name IS NOT DISTINCT FROM $5', '$4::int')}"
+        f"h AS ({_KEEP_OLD}), "
+        f"r AS (UPDATE {table(type_name)} x SET {assignments}, tx = pg_current_xact_id() FROM t WHERE x.pat = t.pat AND x.id = $2), "
+        f"{_clear_ranges(type_name)}{_insert_ranges(type_name, ', t')}"
+        "m AS (UPDATE id_map SET ver = t.ver, owner = coalesce(owner, $6) FROM t WHERE type = $1 AND id = $2), "
+        f"c AS ({_log_of('U')}){also} {_ANSWER_ALONE}"
+    )
+
+
+@cache
+def remove_alone_sql(type_name: str, unless: str, also: str = "") -> str:
+    """SQL that deletes in one statement, as `update_alone_sql` replaces. Arguments: type, id, name, version expected (or null)."""
+    return (
+        f"{_held_alone(type_name, '$4::int', unless, 'm.name IS NOT DISTINCT FROM $3')}"
+        f"h AS ({_KEEP_OLD} UNION ALL SELECT pat, $1::smallint, $2::uuid, ver, pg_current_xact_id(), upd, 'D', 0, NULL FROM t), "
+        f"r AS (DELETE FROM {table(type_name)} x USING t WHERE x.pat = t.pat AND x.id = $2), {_clear_ranges(type_name)}"
+        "m AS (UPDATE id_map SET ver = t.ver, deleted = true FROM t WHERE type = $1 AND id = $2), "
+        f"c AS ({_log_of('D')}){also} {_ANSWER_ALONE}"
+    )
+
+
+#: answers a row in any case, since what commits together is told apart by its rows
+_ANSWER_ALONE = "SELECT t.upd, t.ver, t.pat FROM (SELECT 1) AS one LEFT JOIN t ON true"
+_KEEP_OLD = (
+    "INSERT INTO history (pat, type, id, ver, tx, upd, op, enc, content) SELECT pat, $1::smallint, id, ver, tx, upd, "
+    """(CASE ver WHEN 1 THEN 'C' ELSE 'U' END)::"char", enc, content FROM old"""
+)
+
+
+def _held_alone(type_name: str, expected: str, unless: str, where: str, step: str = "1") -> str:
+    """Lock a current version, passing over what somebody else holds: `old` is the row, `t` moment, number and place of the next.
+
+    The row is read by the statement's snapshot and the id map by the lock: where they differ, somebody was quicker.
+    """
+    return (
+        f"WITH k AS MATERIALIZED (SELECT m.ver, m.pat FROM id_map m WHERE m.type = $1 AND m.id = $2 AND {where} "
+        f"AND NOT m.deleted AND ({expected} IS NULL OR m.ver = {expected}) FOR UPDATE SKIP LOCKED), "
+        "old AS MATERIALIZED (SELECT r.pat, r.id, r.ver, r.tx, r.upd, r.enc, r.content "
+        f"FROM k JOIN {table(type_name)} r ON r.pat = k.pat AND r.id = $2 AND r.ver = k.ver WHERE NOT ({unless})), "
+        f"t AS MATERIALIZED (SELECT greatest({_CLOCK}, upd + interval '1 millisecond') AS upd, ver + {step} AS ver, pat FROM old), "
+    )
+
+
+def _clear_ranges(type_name: str) -> str:
+    if not has_ranges(type_name):
+        return ""
+    return f"z AS (DELETE FROM {range_table(type_name)} x USING t WHERE x.pat = t.pat AND x.id = $2), "
+
+
+def _log_of(op: str) -> str:
+    return (
+        "INSERT INTO change_log (at, type, id, ver, pat, op) "
+        f"SELECT upd, $1::smallint, $2::uuid, ver, pat, '{op}' FROM t"
     )
 
 
