@@ -58,7 +58,7 @@ async def _found(
     values = audit.values(access.who, entry)
     try:
         record = await access.ground.grouped.fetchrow(
-            _recording(type_name, statement, name, first), *sql.arguments, *values
+            recording(type_name, statement, name, first), *sql.arguments, *values
         )
     except DatabaseFailure:
         raise
@@ -69,8 +69,11 @@ async def _found(
 
 
 @lru_cache(maxsize=4096)
-def _recording(type_name: str, statement: str, name: str, first: int) -> str:
-    """Wrap a statement: it answers a row in any case, since what goes down together is told apart by its rows."""
+def recording(type_name: str, statement: str, name: str, first: int) -> str:
+    """Wrap a statement so that it records what it finds; the audit's arguments start at `first`.
+
+    It answers a row in any case, since what goes down together is told apart by its rows.
+    """
     recorded = audit.also(
         first,
         "(SELECT 1) AS one LEFT JOIN found ON true",
