@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -78,7 +78,7 @@ class Limit:
         write = msgspec.structs.replace(self.template, id=key, pat=key, enc=enc, content=content, tok=tokens)
         entry = audit.Entry(interaction="create", type="Patient", entity=key, ver=1, patients=[key])
         await self.grouped.fetchval(self.insert, *write.arguments(), *audit.values(self.access.who, entry))
-        return cast("bytes", raw)
+        return raw
 
     async def _read(self, key: UUID) -> bytes:
         entry = audit.Entry(interaction="read", outcome=audit.REFUSED, type="Patient", entity=key)

@@ -117,8 +117,8 @@ class Round:
         for number, logical_id in zip(self.numbers, self.ids, strict=True):
             body = {**json.loads(patient(number)), "id": logical_id, "active": False}
             bodies.append(self.client.request("PUT", f"/fhir/Patient/{logical_id}", json.dumps(body).encode()))
-        for body in self._send("update", bodies, 200):
-            assert json.loads(body)["meta"]["versionId"] == "2"
+        for answer in self._send("update", bodies, 200):
+            assert json.loads(answer)["meta"]["versionId"] == "2"
 
     def _identifiers(self) -> None:
         paths = [f"/fhir/Patient?identifier=urn:bench:national%7C999{n:09d}" for n in self.numbers]
