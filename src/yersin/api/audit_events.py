@@ -41,6 +41,7 @@ INTERACTIONS = (
         "everything",
         "meta",
         "validate",
+        "reindex",
     ),
 )
 _RESTFUL = {"read", "vread", "update", "delete", "create", "transaction", "search", "history"}

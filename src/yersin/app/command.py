@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from yersin import settings as settings_
+from yersin.api import reindexing
 from yersin.api.bulk import commanding
 from yersin.api.bulk.jobs import Job
 from yersin.api.importing import Finding, Importer, Report
@@ -138,6 +139,26 @@ def _without_values(finding: Finding) -> str:
     """Say what is wrong and where, without the values met there: what is printed may be kept as a log."""
     words = _VALUES.sub("'…'", finding.issue.diagnostics)
     return str(replace(finding, issue=replace(finding.issue, diagnostics=words)))
+
+
+@command.command("reindex")
+@click.option("--type", "types", multiple=True, help="Only this type of resource; may be given several times.")
+@click.option("--all", "every", is_flag=True, help="Also what this release has indexed itself.")
+def reindex(types: tuple[str, ...], every: bool) -> None:  # noqa: FBT001 - as click calls it
+    """Make anew what resources are found by, while others work. Example: yersin reindex --type Patient
+
+    Run again after an interruption, it goes on where it was cut off; with --all it begins anew.
+    """
+    _run(_reindex(_settings(), types, every=every))
+
+
+async def _reindex(settings: Settings, types: tuple[str, ...], *, every: bool) -> None:
+    def tell(type_name: str, made: int) -> None:
+        click.echo(f"\r{made:,} {type_name}".ljust(60), nl=False, err=True)
+
+    async with _ground(settings) as ground:
+        made = await reindexing.everything(ground, types, tell, every=every)
+    click.echo(f"\n{made} resources")
 
 
 @command.command()

@@ -26,6 +26,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "figures.read",
             "export",
             "subscriptions.watch",
+            "index.make",
         }
     ),
     "doctor": _CARE | {"telehealth.ask", "telehealth.answer", "telehealth.sign"},
@@ -46,6 +47,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "figures.read",
             "certificate.revoke",
             "subscriptions.watch",
+            "index.make",
         }
     ),
     "analyst": frozenset({"directory.read", "figures.read"}),

@@ -285,7 +285,7 @@ def _stored(access: Access, resource: r4.Resource, row: RowId, op: str, expected
         enc=enc,
         content=content,
         tail=tail,
-        **_columns(index, access.ground.indexer.key),
+        **columns(index, access.ground.indexer.key),
     )
     visits = op == "C" and isinstance(resource, r4.Encounter) and resource.status == "in-progress"
     return Draft(
@@ -313,7 +313,7 @@ def _author(access: Access, type_name: str, patients: tuple[UUID, ...]) -> tuple
     return (care.Care(org=org, since=care.BEFORE, until=care.EVER),)
 
 
-def _columns(index: Row, key: bytes) -> dict[str, Any]:
+def columns(index: Row, key: bytes) -> dict[str, Any]:
     """Columns of the index. Rows in base units go under the negative number of their parameter."""
     rows = index.ranges
     ranges = store.Ranges(
