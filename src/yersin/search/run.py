@@ -58,8 +58,7 @@ async def search(connection: Connection, indexer: Indexer, query: Query, scope: 
         return await _several(connection, indexer, query, scope)
     if query.summary == "count":
         return Found(total=await count(connection, indexer, query, scope))
-    joiner = Joiner(connection=connection, indexer=indexer, scope=scope)
-    order = order_of(query, await token_order.words(joiner, query) if query.sort else None)
+    order = await _order(connection, indexer, query, scope) if query.sort else order_of(query)
     hits = await _hits(connection, indexer, query, scope, order)
     more = len(hits) > query.count
     hits = hits[: query.count]
@@ -71,6 +70,11 @@ async def search(connection: Connection, indexer: Indexer, query: Query, scope: 
         after=hits[-1].place if more else (),
         horizon=(query.horizon or hits[0].row["horizon"]) if more else "",
     )
+
+
+async def _order(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> Order:
+    joiner = Joiner(connection=connection, indexer=indexer, scope=scope)
+    return order_of(query, await token_order.words(joiner, query))
 
 
 async def _several(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> Found:
