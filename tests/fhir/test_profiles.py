@@ -157,3 +157,11 @@ def test_snomed_codes_have_a_check_digit_and_constraints_a_grammar():
     assert not is_snomed("73211008")
     assert is_expression("<< 73211009 |Diabetes mellitus| OR 44054006")
     assert not is_expression("73211009 << 73211009")
+
+
+def test_rules_may_ask_whether_something_conforms_to_a_profile():
+    dated = profile({"id": "Patient.birthDate", "min": 1})
+    rule = {"key": "vn-2", "severity": "error", "human": "dated", "expression": f"conformsTo('{URL}')"}
+    asking = profile({"id": "Patient", "constraint": [rule]}, url=f"{URL}-asking")
+    assert errors(patient(active=True), dated, asking, asked=[f"{URL}-asking"]) == [("Patient", "invariant")]
+    assert errors(patient(birthDate="1990-01-01"), dated, asking, asked=[f"{URL}-asking"]) == []

@@ -32,7 +32,7 @@ from yersin.store.versions import Version
 from . import alone, audit, roles, showing
 from .keys import Keys
 from .laws import Laws
-from .profiling import Profiling
+from .profiling import ROUNDS, Profiling, Unlearnt
 from .scope import WhoScope, in_chart
 from .who import Who
 from .writing import Change, Delete, Writing, Written, attempted, not_open
@@ -65,11 +65,12 @@ class Ground:
 class Access:
     """What one asker may do, for one request."""
 
-    __slots__ = ("ground", "is_profiled", "scope", "who")
+    __slots__ = ("ground", "has_learnt", "is_profiled", "scope", "who")
 
     def __init__(self, ground: Ground, who: Who) -> None:
         #: whether what is written must meet the profiles it claims; an import says so itself
         self.is_profiled = True
+        self.has_learnt = False
         self.ground = ground
         self.who = who
         self.scope = WhoScope(who)
@@ -187,16 +188,27 @@ class Access:
         """Write changes in one transaction, all or none."""
         if len(changes) == 1:
             async with self._refusals_recorded(attempted(changes)):
-                done = await alone.write(self, changes[0])
+                done = await self._learning(partial(alone.write, self, changes[0]))
             if done is not None:
                 return [done]
         return await self.atomically(lambda writing: writing.write(changes), attempt=attempted(changes))
 
-    async def require_profiles(self, changes: Sequence[Change]) -> None:
-        """Refuse what claims a profile that is known here and does not meet it. Raises Problem (422) with every error."""
+    def require_profiles(self, changes: Sequence[Change]) -> None:
+        """Refuse what claims a profile that is known here and does not meet it. Raises Problem (422), or Unlearnt."""
         claiming = [c.resource for c in changes if not isinstance(c, Delete) and c.resource.meta is not None]
         if claiming and self.is_profiled:
-            await self.ground.profiling.require_met(claiming)
+            self.ground.profiling.require_met(claiming, has_learnt=self.has_learnt)
+
+    async def _learning(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do work; where something must be learnt first, learn it and do the work again. No transaction is open meanwhile."""
+        self.has_learnt = False
+        for _ in range(ROUNDS):
+            try:
+                return await work()
+            except Unlearnt:
+                await self.ground.profiling.learn()
+                self.has_learnt = True
+        raise problem("transient", "Too much is changing to judge this by its profile now; send it again.", status=503)
 
     async def atomically(self, work: Callable[[Writing], Awaitable[T]], *, attempt: audit.Entry = _A_WRITE) -> T:
         """Run work in one write transaction; run again when the database asks for it. `attempt` is recorded if refused."""
@@ -211,7 +223,7 @@ class Access:
                 raise busy(Clash) from error
 
         async with self._refusals_recorded(attempt):
-            return await self.ground.database.retrying(once)
+            return await self._learning(partial(self.ground.database.retrying, once))
 
     @asynccontextmanager
     async def _refusals_recorded(self, attempt: audit.Entry) -> AsyncIterator[None]:

@@ -31,7 +31,7 @@ async def write(access: Access, change: Change) -> Written | None:
     """Write one change if it can be done alone, else None. Raises Problem where the asker may not, whatever is there."""
     if access.who.role != "system" or access.who.organization is not None:
         return None
-    await access.require_profiles([change])
+    access.require_profiles([change])
     one = draft(access, change)
     if one.care:
         return None

@@ -37,6 +37,10 @@ class _Everything:
         return "true"
 
 
+class Unlearnt(Exception):  # noqa: N818 - nothing failed: learn, and do it again
+    """Something must be learnt from the database before it can be told whether a profile is met."""
+
+
 class Profiling:
     """One a process."""
 
@@ -83,15 +87,25 @@ class Profiling:
             await self.terms.learn()
         return issues
 
-    async def require_met(self, resources: Iterable[r4.Resource]) -> None:
-        """Refuse what does not meet a profile that it claims and that is known. Raises Problem (422) with every error."""
+    async def learn(self) -> None:
+        """Find what is stored now, and what terminology was asked and did not know."""
+        await self.library()
+        await self.terms.learn()
+
+    def require_met(self, resources: Iterable[r4.Resource], *, has_learnt: bool) -> None:
+        """Refuse what does not meet a profile that it claims and that is known. Raises Problem (422) with every finding.
+
+        Asks no database, since a transaction may be open: raises Unlearnt where something must be learnt first.
+        """
         claiming = [each for each in resources if each.meta is not None and each.meta.profile]
-        if not claiming:
-            return
-        library = await self.library()
+        if claiming and not has_learnt and time.monotonic() - self._looked >= FRESH:
+            raise Unlearnt
         for resource in claiming:
             urls = (resource.meta.profile or ()) if resource.meta else ()
-            if any(url and library.find(url) for url in urls):
-                issues = await self.judge(encode(resource))
-                if any(issue.severity in ("error", "fatal") for issue in issues):
-                    raise Problem(issues, status=422)
+            if not any(url and self._library.find(url) for url in urls):
+                continue
+            issues = Judge(self._library, terms=self.terms).judge(_decode(encode(resource)))
+            if self.terms.has_missed:
+                raise Unlearnt
+            if any(issue.severity in ("error", "fatal") for issue in issues):
+                raise Problem(issues, status=422)

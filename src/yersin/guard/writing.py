@@ -103,7 +103,7 @@ class Writing:
 
     async def write(self, changes: Sequence[Change]) -> list[Written]:
         """Write changes, all or none. Raises Problem: forbidden, conflict (If-Match), not-found (delete of nothing)."""
-        await self.access.require_profiles(changes)
+        self.access.require_profiles(changes)
         drafts = [draft(self.access, change) for change in changes]
         await self._require_care(drafts)
         locked = await store.lock(self.connection, [d.write.key for d in drafts if d.write.op != "C"])
