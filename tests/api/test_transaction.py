@@ -217,6 +217,7 @@ def test_addresses_of_entries_change_in_links_and_addresses_but_not_in_canonical
         "status": "draft",
         "url": urn,
         "library": [urn],
+        "subjectReference": {"reference": "#b"},
         "text": {
             "status": "generated",
             "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{urn}">{urn}</a><img src=\'{urn}\' alt="x"/></div>',

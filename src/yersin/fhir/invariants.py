@@ -128,12 +128,31 @@ def _rules(kind: Kind) -> Rules:
     return Rules(own=tuple(own), elements={name: tuple(rules) for name, rules in elements.items()})
 
 
+def errors_of(struct: type[Struct]) -> tuple[list[str], dict[str, list[str]]]:
+    """Keys of the rules of severity error of a type itself, and of its elements, those of its bases among them."""
+    table = _table()
+    own: list[str] = []
+    elements: dict[str, list[str]] = {}
+    for name in (base.__name__ for base in struct.__mro__ if base.__name__ in table):
+        for element, rules in table[name].items():
+            keys = [rule.key for rule in rules if rule.severity == "error"]
+            if element:
+                elements.setdefault(element, []).extend(keys)
+            else:
+                own += keys
+    return own, elements
+
+
+def published() -> bytes:
+    """Give the generated table as JSON: path to rows of key, severity and expression."""
+    return resources.files(r4).joinpath("invariants.json").read_bytes()
+
+
 @cache
 def _table() -> dict[str, dict[str, list[Rule]]]:
     """Struct to element ("" for itself) to rules, from the generated file."""
-    published = msgspec.json.decode(resources.files(r4).joinpath("invariants.json").read_bytes())
     found: dict[str, dict[str, list[Rule]]] = {}
-    for path, rows in published.items():
+    for path, rows in msgspec.json.decode(published()).items():
         owner, element = _owner(path)
         rules = [_rule(*row) for row in rows if row[0] not in _NATIVE]
         found.setdefault(owner, {}).setdefault(element, []).extend(rules)

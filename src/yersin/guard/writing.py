@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from yersin.db import Connection
 from yersin.db.sql import Sql
-from yersin.fhir import r4
+from yersin.fhir import kept, r4
 from yersin.fhir.problem import Problem, problem
 from yersin.search.build import CANONICAL, Row
 from yersin.search.page import Query
@@ -264,6 +264,8 @@ def draft(access: Access, change: Change) -> Draft:
         row, op, expected = row_id(type_name, resource.id), "U", change.expected
     if isinstance(resource, r4.Subscription):
         subscribing.prepare(access, resource)
+    if access.is_profiled:
+        kept.require(resource)
     return _stored(access, resource, row, op, expected)
 
 

@@ -17,7 +17,7 @@ from yersin.store.identity import new_id
 from . import consultations, routing, rules
 from .codes import EXT_ASKED, JSON, MESSAGE, REASON, VIRTUAL, concept, id_of, ref
 from .consultations import Consultation, asked_hub, output, standing
-from .reading import find, now, typed
+from .reading import find, now, touch, typed
 from .routing import Pool
 from .rules import Moved, Refusal, Standing
 from .staff import Post
@@ -196,7 +196,7 @@ class Answering:
 
 
 def _touch(it: Consultation, at: datetime) -> list[Change]:
-    it.task["lastModified"] = at.isoformat()
+    touch(it.task, at)
     return []
 
 

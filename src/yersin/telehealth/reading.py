@@ -69,3 +69,8 @@ def moment(text: str | None) -> datetime | None:
 def texts(found: Sequence[Any]) -> list[str]:
     """The texts that are there."""
     return [str(t) for t in found if t]
+
+
+def touch(task: JSON, at: datetime) -> None:
+    """Say when a Task was last changed: never before it was made, though this clock shows whole seconds and that one their parts."""
+    task["lastModified"] = max(at, moment(task.get("authoredOn")) or at).isoformat()

@@ -27,7 +27,7 @@ from .answering import Answer, Answering
 from .codes import JSON, ref
 from .consultations import Consultation, output
 from .minutes import SIGNED, Draft
-from .reading import content, now, typed
+from .reading import content, now, touch, typed
 from .rules import Moved, Refusal
 
 CONSULTED, REQUESTING = "consulted", "requesting"
@@ -128,7 +128,7 @@ class Signing:
         post, at = self.answering.post, made.at
         it.task["output"] = [*it.output("meeting"), *_outputs(it, draft), *made.outputs]
         it.task["restriction"]["period"]["end"] = rules.access_ends(at, it.days).isoformat()
-        it.task["lastModified"] = at.isoformat()
+        touch(it.task, at)
         it.request["status"] = "completed"
         document = minutes.composition(it, draft, post, made.meeting, at)
         final = {**document, "meta": SIGNED, "status": "final",
@@ -162,7 +162,7 @@ class Signing:
         key = new_id()
 
         def edit(it: Consultation, _: Moved) -> Sequence[Change]:
-            it.task["lastModified"] = at.isoformat()
+            touch(it.task, at)
             it.task["output"].append(output("document", valueReference=ref("DocumentReference", str(key))))
             document = self.document(it, minutes.minutes_id(it), meeting or {}, signed, at)
             document["identifier"] = first.get("identifier")
