@@ -26,7 +26,7 @@ def observation(
         "code": {"text": "Pulse"},
         "subject": {"reference": subject},
         "effectiveDateTime": "2026-01-05T08:00:00Z",
-        "valueQuantity": {"value": 70, "code": value},
+        "valueQuantity": {"value": 70, "system": "urn:units", "code": value},
     }
     if tag:
         body["meta"] = {"tag": [{"system": STATE_SYSTEM, "code": tag}]}

@@ -250,7 +250,8 @@ def test_access_ends_with_the_agreed_days(browser, patient, api):
     task = api.get(f"Task/{path.rpartition('/')[2]}")
     end = datetime.fromisoformat(task["restriction"]["period"]["end"])
     assert timedelta(days=6, hours=23) < end - datetime.now(UTC) <= timedelta(days=7)
-    task["restriction"]["period"]["end"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    ended = datetime.now(UTC) - timedelta(seconds=1)
+    task["restriction"]["period"] = {"start": (ended - timedelta(days=8)).isoformat(), "end": ended.isoformat()}
     api.put(task)
     assert specialist.get(path).status == 404
     assert specialist.get(f"/records/{patient}").status == 404
