@@ -42,7 +42,7 @@ def _comparable(rows):
 def test_every_exclusion_is_a_case():
     titles = {case.id for case in _cases()}
     assert set(EXCLUSIONS) <= titles
-    assert len(titles) >= 69
+    assert len(titles) == 79
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the shared test data are not in {FOLDER} (YERSIN_SHARED)")

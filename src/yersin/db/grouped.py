@@ -46,7 +46,7 @@ class Grouped:
         """Run a statement that answers exactly one row, or never any, and return the row. Raises what `Database.fetchrow` raises."""
         waiting = self._waiting.get(sql)
         if waiting is not None:
-            done = asyncio.get_running_loop().create_future()
+            done: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
             waiting.append(_One(values, done))
             return await done
         self._waiting[sql] = []
