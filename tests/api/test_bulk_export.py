@@ -144,7 +144,7 @@ def test_the_export_of_patients_holds_their_charts_only(bulk, chart):
 def test_a_group_holds_the_charts_of_its_members(bulk, chart, client):
     first, second, third = chart["patients"]
     shared = made(
-        client, "Appointment", status="booked",
+        client, "Appointment", status="proposed",
         participant=[{"actor": {"reference": f"Patient/{p['id']}"}, "status": "accepted"} for p in (third, first)],
     )  # fmt: skip
     members = [

@@ -257,10 +257,11 @@ def test_an_odd_code_system_stops_nobody(client):
     why = [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
     odd = {"resourceType": "CodeSystem", "id": "odd", "url": "urn:example:odd", "status": "active", "content": "complete",
            "concept": [{"_code": {"extension": why}, "display": "No code"}, {"code": "a", "display": "A"},
-                       {"code": "a", "display": "The same again"},
                        {"code": "b", "property": [{"code": "parent", "valueCode": "c"}]},
                        {"code": "c", "property": [{"code": "parent", "valueCode": "b"}]}]}  # fmt: skip
     assert client.put("/CodeSystem/odd", json=odd).status_code == 201, "this is valid R4"
+    twice = {**odd, "concept": [*odd["concept"], {"code": "a", "display": "The same again"}]}
+    assert client.put("/CodeSystem/odd", json=twice).status_code == 422, "codes stand once (csd-1)"
     found = expansion(client, value_set({"system": "urn:example:odd"}))
     assert sorted(codes(found)) == ["a", "b", "c"]
     listed = {"system": OWN, "concept": [{"_code": {"extension": why}}, {"code": "ARM"}]}

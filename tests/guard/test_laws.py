@@ -82,7 +82,7 @@ def test_a_law_is_told_what_is_there_and_what_it_becomes(cast: Cast, doctor: Acc
 def test_a_law_sees_the_whole_transaction_and_what_lies_beside_it(cast: Cast, doctor: Access, witness: Witness) -> None:
     here = {"resourceType": "Basic", "code": {"text": "look"}}
     other = parse(
-        msgspec.json.encode({"resourceType": "Linkage", "item": [{"type": "source", "resource": {"display": "x"}}]})
+        msgspec.json.encode({"resourceType": "Linkage", "item": 2 * [{"type": "source", "resource": {"display": "x"}}]})
     )
     cast.run(doctor.write([Create(resource=other), Create(resource=parse(msgspec.json.encode(here)))]))
     (case,) = witness.cases

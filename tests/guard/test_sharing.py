@@ -22,7 +22,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "Condition": {},
     "Observation": {"status": "final", "code": {"text": "x"}},
     "MedicationRequest": {"status": "active", "intent": "order", "medicationCodeableConcept": {"text": "x"}},
-    "AllergyIntolerance": {},
+    "AllergyIntolerance": {"clinicalStatus": {"text": "active"}},
     "Immunization": {"status": "completed", "vaccineCode": {"text": "x"}, "occurrenceString": "x"},
 }
 

@@ -252,7 +252,8 @@ def test_after_the_agreed_days_the_hospital_finds_nothing(story: Story) -> None:
     conclude(story)
     assert story.hospital.get(f"/Patient/{story.patient}")["id"] == story.patient
     task = story.read_task(story.station)
-    task["restriction"]["period"]["end"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    ended = datetime.now(UTC) - timedelta(seconds=1)
+    task["restriction"]["period"] = {"start": (ended - timedelta(days=8)).isoformat(), "end": ended.isoformat()}
     assert story.station.change(task).status_code == 200
     assert story.hospital.send("GET", f"/Patient/{story.patient}").status_code == 404
     assert story.hospital.found(f"/Composition?patient={story.patient}") == []

@@ -132,6 +132,8 @@ def stocked(client: Client) -> dict[int, tuple[str, dict[str, str]]]:
                 if text:
                     kind, _, other = text.partition("/")
                     put(body, path.split("."), f"{kind}/{ids[other]}" if other in ids else text)
+            if body["resourceType"] == "Organization":
+                body["identifier"] = [{"value": ids[name]}]  # a name or a number it must have (org-1)
             assert client.put(f"/{body['resourceType']}/{ids[name]}", body).status_code == 201
         found[table.line] = (mark, {key: name for name, key in ids.items()})
     return found

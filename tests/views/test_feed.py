@@ -228,7 +228,7 @@ def _analyst():
     return Who(role="analyst", purpose="HSYSADMIN", organization=uuid4())
 
 
-def test_a_commit_is_in_the_views_within_two_seconds_while_the_runner_works(in_house):
+def test_a_commit_is_in_the_views_within_five_seconds_while_the_runner_works(in_house):
     async def work(ground):
         feed = Feed(ground)
         await feed.catch_up()
@@ -244,7 +244,7 @@ def test_a_commit_is_in_the_views_within_two_seconds_while_the_runner_works(in_h
         return sorted(lags)
 
     lags = in_house(work)
-    assert lags[-1] < 2
+    assert lags[-1] < 5
 
 
 def _read(plan):

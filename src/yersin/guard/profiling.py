@@ -105,7 +105,8 @@ class Profiling:
             if not any(url and self._library.find(url) for url in urls):
                 continue
             issues = Judge(self._library, terms=self.terms).judge(_decode(encode(resource)))
-            if self.terms.has_missed:
-                raise Unlearnt
-            if any(issue.severity in ("error", "fatal") for issue in issues):
+            # go on, so that what all of them ask of terminology is learnt at once
+            if not self.terms.has_missed and any(issue.severity in ("error", "fatal") for issue in issues):
                 raise Problem(issues, status=422)
+        if claiming and self.terms.has_missed:
+            raise Unlearnt
