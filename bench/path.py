@@ -15,7 +15,7 @@ import msgspec
 
 from parse import observation, patient
 from yersin import fhir
-from yersin.fhir import invariants
+from yersin.fhir import invariants, kept
 from yersin.fhir.path import Environment, compiled
 
 EXPRESSIONS = {
@@ -50,6 +50,9 @@ def main() -> None:
     for name, one in (("all invariants of a Patient", struct), ("all invariants of an Observation", observation(1))):
         assert not [issue for issue in invariants.check(one) if issue.severity == "error"]
         rows[name] = {"struct": microseconds(lambda o=one: invariants.check(o))}  # type: ignore[misc]
+    for name, one in (("a Patient surely keeps them", struct), ("an Observation surely keeps them", observation(1))):
+        assert kept.surely_kept(one)
+        rows[name] = {"struct": microseconds(lambda o=one: kept.surely_kept(o))}  # type: ignore[misc]
     rows["compile pat-1"] = {"text": microseconds(lambda: compiled(EXPRESSIONS["pat-1"], known={"x"}))}
     assert compiled("%resource.name.exists()")(plain, Environment(resource=plain)) == [True]
     for name, found in rows.items():
