@@ -41,6 +41,8 @@ class Settings:
     export_hours: int = 24
     #: networks that subscriptions may call although they are not public
     hook_networks: tuple[str, ...] = ()
+    #: whether references to resources of this server must name one that exists: "any" or "known"
+    references: str = "any"
 
     @property
     def base_url(self) -> str:
@@ -68,8 +70,16 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         public_url=text["public_url"],
         export_hours=_whole("export_hours", text["export_hours"], default.export_hours, 8760),
         hook_networks=_networks(text["hook_networks"]),
+        references=_choice("references", text["references"], ("any", "known")),
         **_relays(text),
     )
+
+
+def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
+    """Give what was chosen; the first where nothing was."""
+    if text and text not in choices:
+        raise BadSettingError(f"YERSIN_{name.upper()} is {text!r}; it may be {' or '.join(choices)}")
+    return text or choices[0]
 
 
 def _relays(text: Mapping[str, str]) -> dict[str, Any]:

@@ -17,12 +17,14 @@ from yersin.guard.care import SHARED_TYPE
 from yersin.search.page import Query
 from yersin.store.histories import Wanted
 
+_CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+ACTIVE = {"coding": [{"system": _CLINICAL, "code": "active"}]}
 KINDS = ("Condition", "Observation", "MedicationRequest", "AllergyIntolerance", "Immunization")
 BODIES: dict[str, dict[str, Any]] = {
     "Condition": {},
     "Observation": {"status": "final", "code": {"text": "x"}},
     "MedicationRequest": {"status": "active", "intent": "order", "medicationCodeableConcept": {"text": "x"}},
-    "AllergyIntolerance": {"clinicalStatus": {"text": "active"}},
+    "AllergyIntolerance": {"clinicalStatus": ACTIVE},
     "Immunization": {"status": "completed", "vaccineCode": {"text": "x"}, "occurrenceString": "x"},
 }
 

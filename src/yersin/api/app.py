@@ -190,7 +190,7 @@ async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
     too_long = problem(
         "too-long", f"The body is longer than {BODY_LIMIT >> 20} MiB. Send files as attachments.", status=413
     )
-    if announced.isdigit() and int(announced) > BODY_LIMIT:
+    if announced.isdigit() and (len(announced) > len(str(BODY_LIMIT)) or int(announced) > BODY_LIMIT):
         raise too_long
     message = await receive()
     if not message.get("more_body"):

@@ -94,6 +94,7 @@ async def create_unless(access: Access, resource: r4.Resource, criteria: str) ->
     async def work(writing: Writing) -> Written:
         found = await existing(writing, type_name, criteria)
         if found is not None:
+            await access.require_good([resource])
             await told(writing, type_name, [found], criteria)
             return Written(version=found, created=False)
         (written,) = await writing.write([Create(resource=resource)])

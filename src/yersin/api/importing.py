@@ -92,7 +92,7 @@ class Importer:
         #: whether invariants, bindings and profiles are judged too; one that is asked for none judges no profile
         self.full = full
         self.access = access
-        self.access.is_profiled = False
+        self.access.is_judged = False
         self.report = Report()
         self._told = told
         self._places: dict[str, bytes] = {}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: parameters of one request, at most
 PARAMETERS = 1000
+#: digits of a version
+LONGEST_VERSION = 9
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,13 +53,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def if_match(self) -> int | None:
         """Version that the client expects to change. Raises Problem when the header is no version tag."""
-        tag = self.header("if-match").strip()
-        if not tag or tag == "*":
-            return None
-        number = tag.removeprefix("W/").strip('"')
-        if not number.isdecimal():
-            raise problem("invalid", f'If-Match is {tag}; send the ETag of the version you read, such as W/"3".')
-        return int(number)
+        return version_of(self.header("if-match"))
 
     @property
     def is_form(self) -> bool:
@@ -118,3 +114,14 @@ def told(words: str) -> bytes:
 def location(base: str, version: Version) -> str:
     """Address of a version."""
     return f"{base}/{version.type}/{version.id}/_history/{version.ver}"
+
+
+def version_of(tag: str) -> int | None:
+    """Version that an If-Match expects; None for any. Raises Problem when it is no version tag."""
+    tag = tag.strip()
+    if not tag or tag == "*":
+        return None
+    number = tag.removeprefix("W/").strip('"')
+    if not number.isdecimal() or len(number) > LONGEST_VERSION:
+        raise problem("invalid", f'If-Match is {tag[:40]}; send the ETag of the version you read, such as W/"3".')
+    return int(number)

@@ -23,9 +23,9 @@ from yersin.guard.writing import Change, Create, Delete, Update, Writing, Writte
 from yersin.store.identity import new_id
 from yersin.store.versions import Version, instant
 
-from . import conditions, patching
+from . import conditions, envelope, patching
 from .bundles import bundle
-from .messages import Request, Response, location, told
+from .messages import Request, Response, location, told, version_of
 from .references import conditional, has_more, readdress, rewritten
 
 #: entries of one transaction, so that no write holds its locks for long
@@ -63,7 +63,7 @@ def read_bundle(body: bytes) -> Envelope:
         return _read(body)
     except msgspec.ValidationError as error:
         raise problem("structure", f"The bundle cannot be read: {error}.", expression="Bundle") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         parse(body, expect="Bundle")
         raise problem("structure", f"The body is not JSON: {error}.") from error
 
@@ -129,6 +129,8 @@ async def process(request: Request) -> Response:
 async def _transaction(request: Request, entries: Sequence[Entry]) -> list[bytes]:
     items = [_item(n, e) for n, e in enumerate(entries) if _method(n, e) not in ("GET", "HEAD")]
     _refuse_twice(items)
+    for refused in (await envelope.refused(request.access, request.body)).values():
+        raise refused
     written = await request.access.atomically(lambda writing: _write(writing, items))
     answers = {i.place: _answer(request, written.get(i.place)) for i in items}
     for n, entry in enumerate(entries):
@@ -150,7 +152,6 @@ def _item(place: int, entry: Entry) -> Item:
     raw = bytes(entry.resource)
     if asked.method != "DELETE" and not raw:
         raise problem("required", "The entry has no resource.", expression=f"Bundle.entry[{place}].resource")
-    tag = asked.if_match.removeprefix("W/").strip('"')
     return Item(
         place=place,
         method=asked.method,
@@ -160,7 +161,7 @@ def _item(place: int, entry: Entry) -> Item:
         full_url=entry.full_url,
         criteria=criteria or (asked.if_none_exist if asked.method == "POST" else ""),
         reserved=new_id(),
-        if_match=int(tag) if tag.isdecimal() else None,
+        if_match=version_of(asked.if_match),
     )
 
 
@@ -201,6 +202,7 @@ def _twice(item: Item) -> Problem:
 async def _write(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
     plan = await _planned(writing, items)
     todo = [i for i in items if i.place not in plan.found and i.place not in plan.same]
+    await writing.access.require_good([_parsed(i, plan.ids) for i in items if i not in todo])
     todo.sort(key=lambda i: _ORDER.index(i.method))
     changes = [change for i in todo for change in await _changes(writing, i, plan)]
     written = {
@@ -364,7 +366,10 @@ def _answer(request: Request, written: Written | None) -> bytes:
 
 
 async def _batch(request: Request, entries: Sequence[Entry]) -> list[bytes]:
-    return [await _alone(request, n, entry) for n, entry in enumerate(entries)]
+    refused = await envelope.refused(request.access, request.body)
+    if (whole := refused.get(None)) is not None:
+        raise whole
+    return [_failed(refused[n]) if n in refused else await _alone(request, n, entry) for n, entry in enumerate(entries)]
 
 
 async def _alone(request: Request, place: int, entry: Entry) -> bytes:
@@ -375,9 +380,13 @@ async def _alone(request: Request, place: int, entry: Entry) -> bytes:
         _method(place, entry)
         return _wrapped(await perform(_lone(request, place, entry)))
     except Problem as refusal:
-        answer = b'{"status":"%d"}' % refusal.status
-        detail = encode(outcome(refusal.issues))
-        return b'{"response":' + answer[:-1] + b',"outcome":' + detail + b"}}"
+        return _failed(refusal)
+
+
+def _failed(refusal: Problem) -> bytes:
+    answer = b'{"status":"%d"}' % refusal.status
+    detail = encode(outcome(refusal.issues))
+    return b'{"response":' + answer[:-1] + b',"outcome":' + detail + b"}}"
 
 
 def _lone(request: Request, place: int, entry: Entry) -> Request:

@@ -32,7 +32,8 @@ async def opened(settings: Settings, url: str, *, connections: int = 10) -> Asyn
         zone = ZoneInfo(settings.zone)
         indexer = Indexer(keys.get("index")[:16], zone, base=f"{settings.base_url}/fhir", terms=Codes(database))
         laws = gathered(room.laws for room in ROOMS)
-        yield Ground(database, Grouped(database), indexer, keys, zone, laws)
+        known = settings.references == "known"
+        yield Ground(database, Grouped(database), indexer, keys, zone, laws, has_known_references=known)
     finally:
         await database.close()
 

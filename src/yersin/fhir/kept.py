@@ -1,8 +1,8 @@
-"""Whether a resource surely keeps R4's invariants, in a small part of the time that judging them takes.
+"""Which of R4's invariants a struct surely keeps, in a small part of the time that judging them takes.
 
-Every write is asked this. The commonest rules stand here as plain Python over the structs; what the parser has seen to
-already (ele-1 of empty objects, ext-1, narratives) is taken as kept. "No" only means that `invariants.check` must look:
-so a rule that has no function here costs time where its element is present, and is never passed over.
+The commonest rules stand here as plain Python over the structs; what the parser has seen to already (ele-1 of empty
+objects, ext-1) is taken as kept. "No" only means that the rules themselves must be run: so one that has no function here
+costs time where its element is present, and is never passed over. `profiles.glance` asks this of every write.
 Source: https://hl7.org/fhir/R4/conformance-rules.html#constraints
 """
 
@@ -13,49 +13,13 @@ from functools import cache
 from typing import Any
 
 from yersin.fhir import invariants, r4
-from yersin.fhir.problem import Problem
-from yersin.fhir.structs import SIBLING, Struct, astuple
+from yersin.fhir.structs import SIBLING, Struct
 
 Surely = Callable[[Any], bool]
 
 
-def require(resource: r4.Resource) -> None:
-    """Raise Problem (422) with every rule of severity error that a parsed resource breaks, and its place."""
-    if _kept(resource):
-        return
-    if resource.meta == r4.Meta():
-        # the server's own, from an earlier try of this write: it is not written
-        resource.meta = None
-    broken = [issue for issue in invariants.check(resource) if issue.severity == "error"]
-    if broken:
-        raise Problem(broken, status=422)
-
-
-def surely_kept(resource: r4.Resource) -> bool:
-    """Whether a parsed resource keeps every rule of severity error, beyond doubt."""
-    return _kept(resource)
-
-
-def _kept(struct: Struct) -> bool:
-    for surely in _sure(struct.__class__):
-        if not surely(struct):
-            return False
-    content = [value for value in astuple(struct) if value is not None]
-    # an id alone is no content (ele-1)
-    if len(content) < 2 and getattr(struct, "id", None) is not None and not isinstance(struct, r4.Resource):
-        return False
-    for value in content:
-        kind = value.__class__
-        if kind is list:
-            if not all(_kept(item) for item in value if isinstance(item, Struct)):
-                return False
-        elif kind is not str and isinstance(value, Struct) and not _kept(value):
-            return False
-    return True
-
-
 @cache
-def _sure(struct: type[Struct]) -> tuple[Surely, ...]:
+def sure_of(struct: type[Struct]) -> tuple[Surely, ...]:
     """Give the functions of a type's rules; of one that has none, the function that is never sure."""
     own, elements = invariants.errors_of(struct)
     found = [RULES.get(key, _never) for key in own]

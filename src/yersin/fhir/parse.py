@@ -37,7 +37,7 @@ def parse(raw: bytes | bytearray | memoryview, *, expect: str | None = None) -> 
         again = _ENCODER.encode(resource)
     except (msgspec.DecodeError, ValueError, RecursionError) as reason:
         raise _refusal(raw, expect, str(reason)) from None
-    if _is_doubtful(raw, again) and (found := _collect(raw, expect)):
+    if is_doubtful(raw, again) and (found := _collect(raw, expect)):
         raise Problem(found)
     if expect is not None and resource.resourceType != expect:
         raise Problem(_collect(raw, expect))
@@ -49,7 +49,7 @@ def encode(resource: r4.Resource) -> bytes:
     return _ENCODER.encode(resource)
 
 
-def _is_doubtful(raw: bytes, again: bytes) -> bool:
+def is_doubtful(raw: bytes, again: bytes) -> bool:
     """Whether the decoder may have let something pass that FHIR refuses."""
     if len(raw) != len(again) and raw.count(b'"') != again.count(b'"'):
         return True

@@ -35,7 +35,7 @@ from .laws import Laws
 from .profiling import ROUNDS, Profiling, Unlearnt
 from .scope import WhoScope, in_chart
 from .who import Who
-from .writing import Change, Delete, Writing, Written, attempted, not_open
+from .writing import Change, Writing, Written, attempted, not_open
 
 T = TypeVar("T")
 _A_WRITE = audit.Entry(interaction="write")
@@ -52,6 +52,8 @@ class Ground:
     zone: ZoneInfo
     #: what rooms forbid whoever writes, by type
     laws: Laws = field(default_factory=dict)
+    #: whether references to resources of this server must name one that exists
+    has_known_references: bool = False
     profiling: Profiling = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,12 +67,12 @@ class Ground:
 class Access:
     """What one asker may do, for one request."""
 
-    __slots__ = ("ground", "has_learnt", "is_profiled", "scope", "who")
+    __slots__ = ("_may_learn", "ground", "is_judged", "scope", "who")
 
     def __init__(self, ground: Ground, who: Who) -> None:
-        #: whether what is written must meet the profiles it claims; an import says so itself
-        self.is_profiled = True
-        self.has_learnt = False
+        #: whether what is written must have no error; an import says so itself
+        self.is_judged = True
+        self._may_learn = True
         self.ground = ground
         self.who = who
         self.scope = WhoScope(who)
@@ -193,22 +195,21 @@ class Access:
                 return [done]
         return await self.atomically(lambda writing: writing.write(changes), attempt=attempted(changes))
 
-    def require_profiles(self, changes: Sequence[Change]) -> None:
-        """Refuse what claims a profile that is known here and does not meet it. Raises Problem (422), or Unlearnt."""
-        claiming = [c.resource for c in changes if not isinstance(c, Delete) and c.resource.meta is not None]
-        if claiming and self.is_profiled:
-            self.ground.profiling.require_met(claiming, has_learnt=self.has_learnt)
+    async def require_good(self, resources: Sequence[r4.Resource]) -> None:
+        """Refuse what $validate finds an error in. Raises Problem (422), or Unlearnt."""
+        if self.is_judged:
+            await self.ground.profiling.require_good(resources, may_learn=self._may_learn)
 
     async def _learning(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do work; where something must be learnt first, learn it and do the work again. No transaction is open meanwhile."""
-        self.has_learnt = False
-        for _ in range(ROUNDS):
+        await self.ground.profiling.freshen()
+        for more in reversed(range(ROUNDS)):
+            self._may_learn = more > 0
             try:
                 return await work()
             except Unlearnt:
                 await self.ground.profiling.learn()
-                self.has_learnt = True
-        raise problem("transient", "Too much is changing to judge this by its profile now; send it again.", status=503)
+        raise AssertionError("the last round may not ask for more")
 
     async def atomically(self, work: Callable[[Writing], Awaitable[T]], *, attempt: audit.Entry = _A_WRITE) -> T:
         """Run work in one write transaction; run again when the database asks for it. `attempt` is recorded if refused."""

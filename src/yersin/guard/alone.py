@@ -17,7 +17,20 @@ from yersin.store import writing as store
 
 from . import audit
 from .scope import in_chart
-from .writing import SIGNED, STATE_SYSTEM, Change, Create, Delete, Draft, Written, draft, entry_of, written
+from .writing import (
+    SIGNED,
+    STATE_SYSTEM,
+    Change,
+    Create,
+    Delete,
+    Draft,
+    Written,
+    draft,
+    entry_of,
+    judge,
+    require_references,
+    written,
+)
 
 if TYPE_CHECKING:
     from .access import Access
@@ -31,8 +44,11 @@ async def write(access: Access, change: Change) -> Written | None:
     """Write one change if it can be done alone, else None. Raises Problem where the asker may not, whatever is there."""
     if access.who.role != "system" or access.who.organization is not None:
         return None
-    access.require_profiles([change])
+    await judge(access, [change])
     one = draft(access, change)
+    if access.ground.has_known_references and not isinstance(change, Delete):
+        async with access.ground.database.acquire() as connection:
+            await require_references(access, connection, [change], [one])
     if one.care:
         return None
     if isinstance(change, Create):

@@ -17,7 +17,7 @@ from yersin.db import Database
 from yersin.db.sql import Sql
 from yersin.fhir import encode, r4
 from yersin.fhir.problem import Issue, Problem
-from yersin.fhir.profiles import Judge, Library
+from yersin.fhir.profiles import Glance, Judge, Library
 from yersin.store import reading
 from yersin.terminology.terms import Terms
 
@@ -38,7 +38,7 @@ class _Everything:
 
 
 class Unlearnt(Exception):  # noqa: N818 - nothing failed: learn, and do it again
-    """Something must be learnt from the database before it can be told whether a profile is met."""
+    """Something must be learnt from the database before it can be told whether a resource has errors."""
 
 
 class Profiling:
@@ -48,6 +48,8 @@ class Profiling:
         self._database = database
         self.terms = Terms(database)
         self._library = Library()
+        self._glance = Glance(self._library, self.terms)
+        self._is_looking = False
         self._standing = ""
         self._looked = float("-inf")
 
@@ -57,7 +59,7 @@ class Profiling:
             return self._library
         standing = str(await self._database.fetchval(_STANDING, r4.TYPE_NUMBER[_TYPE]))
         if standing != self._standing:
-            self._library = Library(await self._stored())
+            self._library = self._glance.library = Library(await self._stored())
         self._standing, self._looked = standing, time.monotonic()
         return self._library
 
@@ -71,18 +73,12 @@ class Profiling:
 
     async def judge(self, raw: bytes, profiles: Sequence[str] = ()) -> list[Issue]:
         """Every finding in the JSON of a resource that parses: by R4, by what it claims, and by these profiles."""
-        library = await self.library()
-        resource = _decode(raw)
-        await self.terms.learn()
+        await self.learn()
         issues: list[Issue] = []
         for _ in range(ROUNDS):
-            judge = Judge(library, terms=self.terms)
-            issues = (
-                await asyncio.to_thread(judge.judge, resource, profiles)
-                if len(raw) > _ASIDE
-                else judge.judge(resource, profiles)
-            )
-            if not self.terms.has_missed:
+            before = self.terms.misses
+            issues = await self._judged(raw, profiles)
+            if self.terms.misses == before:
                 break
             await self.terms.learn()
         return issues
@@ -92,21 +88,41 @@ class Profiling:
         await self.library()
         await self.terms.learn()
 
-    def require_met(self, resources: Iterable[r4.Resource], *, has_learnt: bool) -> None:
-        """Refuse what does not meet a profile that it claims and that is known. Raises Problem (422) with every finding.
+    async def freshen(self) -> None:
+        """Look whether definitions have changed, unless that was done a moment ago or is being done."""
+        if self._is_looking or time.monotonic() - self._looked < FRESH:
+            return
+        self._is_looking = True
+        try:
+            await self.learn()
+        finally:
+            self._is_looking = False
 
-        Asks no database, since a transaction may be open: raises Unlearnt where something must be learnt first.
+    async def require_good(self, resources: Iterable[r4.Resource], *, may_learn: bool) -> None:
+        """Refuse resources that have an error, as $validate tells it. Raises Problem (422) with every finding of the first.
+
+        Asks no database, since a transaction may be open: raises Unlearnt where something must be learnt first, as long
+        as it `may_learn`; what is still not known then is not held against a resource.
         """
-        claiming = [each for each in resources if each.meta is not None and each.meta.profile]
-        if claiming and not has_learnt and time.monotonic() - self._looked >= FRESH:
-            raise Unlearnt
-        for resource in claiming:
-            urls = (resource.meta.profile or ()) if resource.meta else ()
-            if not any(url and self._library.find(url) for url in urls):
+        unlearnt = False
+        for resource in resources:
+            if resource.meta == r4.Meta():
+                # the server's own, from an earlier try of this write: it is not written
+                resource.meta = None
+            if not (resource.meta and resource.meta.profile) and self._glance.is_sure(resource):
                 continue
-            issues = Judge(self._library, terms=self.terms).judge(_decode(encode(resource)))
+            before = self.terms.misses
+            issues = await self._judged(encode(resource))
+            if may_learn and self.terms.misses > before:
+                unlearnt = True
             # go on, so that what all of them ask of terminology is learnt at once
-            if not self.terms.has_missed and any(issue.severity in ("error", "fatal") for issue in issues):
+            elif any(issue.severity in ("error", "fatal") for issue in issues):
                 raise Problem(issues, status=422)
-        if claiming and self.terms.has_missed:
+        if unlearnt:
             raise Unlearnt
+
+    async def _judged(self, raw: bytes, profiles: Sequence[str] = ()) -> list[Issue]:
+        judge = Judge(self._library, terms=self.terms)
+        if len(raw) > _ASIDE:
+            return await asyncio.to_thread(lambda: judge.judge(_decode(raw), profiles))
+        return judge.judge(_decode(raw), profiles)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from yersin.db import Connection
 from yersin.db.sql import Sql
-from yersin.fhir import kept, r4
+from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
 from yersin.search.build import CANONICAL, Row
 from yersin.search.page import Query
@@ -26,7 +26,7 @@ from yersin.store.identity import RowId, new_id, row_id
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
-from . import audit, care, laws, opening, subscribing
+from . import audit, care, laws, opening, references, subscribing
 from .roles import may
 from .scope import in_chart
 
@@ -103,9 +103,10 @@ class Writing:
 
     async def write(self, changes: Sequence[Change]) -> list[Written]:
         """Write changes, all or none. Raises Problem: forbidden, conflict (If-Match), not-found (delete of nothing)."""
-        self.access.require_profiles(changes)
+        await judge(self.access, changes)
         drafts = [draft(self.access, change) for change in changes]
         await self._require_care(drafts)
+        await require_references(self.access, self.connection, changes, drafts)
         locked = await store.lock(self.connection, [d.write.key for d in drafts if d.write.op != "C"])
         if locked:
             await self._refuse_hidden(drafts, locked)
@@ -243,14 +244,32 @@ def not_open(type_name: str, logical_id: str) -> Problem:
 _VERB = {Create: "c", Update: "u", Delete: "d"}
 
 
+async def judge(access: Access, changes: Sequence[Change]) -> None:
+    """Refuse what the asker's role may not write, and then what has an error. Raises Problem, or Unlearnt."""
+    for change in changes:
+        type_name = change.type if isinstance(change, Delete) else type(change.resource).__name__
+        _require_role(access, type_name, new=isinstance(change, Create))
+        access.who.require_grant(type_name, _VERB[type(change)])
+    await access.require_good([change.resource for change in changes if not isinstance(change, Delete)])
+
+
+async def require_references(
+    access: Access, connection: Connection, changes: Sequence[Change], drafts: Sequence[Draft]
+) -> None:
+    """Refuse references to what is not here, where the operator wants it so; an import may come in any order."""
+    if not (access.ground.has_known_references and access.is_judged):
+        return
+    resources = [change.resource for change in changes if not isinstance(change, Delete)]
+    written = {d.write.key for d in drafts if d.write.op != "D"}
+    gone = {d.write.key for d in drafts if d.write.op == "D"}
+    await references.require_known(connection, resources, written, gone, access.ground.indexer.base)
+
+
 def draft(access: Access, change: Change) -> Draft:
-    """Work out everything about a change that needs no database. Raises Problem when the role may not write the type."""
-    type_name = change.type if isinstance(change, Delete) else type(change.resource).__name__
-    _require_role(access, type_name, new=isinstance(change, Create))
-    access.who.require_grant(type_name, _VERB[type(change)])
+    """Work out everything about a change that needs no database; who may make it was asked before."""
     if isinstance(change, Delete):
-        row = row_id(type_name, change.id)
-        write = store.Write(op="D", type=type_name, id=row.id, name=row.name, pat=row.id)
+        row = row_id(change.type, change.id)
+        write = store.Write(op="D", type=change.type, id=row.id, name=row.name, pat=row.id)
         return Draft(write=write, expected=change.expected, care=(), patients=())
     resource = change.resource
     if isinstance(change, Create):
@@ -259,13 +278,13 @@ def draft(access: Access, change: Change) -> Draft:
     else:
         if not resource.id:
             raise problem(
-                "required", "The resource needs the id of the address it is sent to.", expression=f"{type_name}.id"
+                "required",
+                "The resource needs the id of the address it is sent to.",
+                expression=f"{type(resource).__name__}.id",
             )
-        row, op, expected = row_id(type_name, resource.id), "U", change.expected
+        row, op, expected = row_id(type(resource).__name__, resource.id), "U", change.expected
     if isinstance(resource, r4.Subscription):
         subscribing.prepare(access, resource)
-    if access.is_profiled:
-        kept.require(resource)
     return _stored(access, resource, row, op, expected)
 
 

@@ -53,6 +53,8 @@ class Terms:
         self._members: dict[tuple[str, str, str], bool | None] = {}
         self._above: dict[tuple[str, str, str], bool | None] = {}
         self._codes: dict[tuple[str, str, str], bool | None] = {}
+        #: how often something was asked that is not known yet
+        self.misses = 0
         self._missed = _nothing()
         self._standing = ""
         self._looked = 0.0
@@ -60,6 +62,7 @@ class Terms:
     def member_of(self, system: str, code: str, value_set: str) -> bool | None:
         """Whether a code is in a value set; `system` is empty where only the code is known. None: not known (yet)."""
         if value_set not in self._sets:
+            self.misses += 1
             self._missed["set"][value_set, "", ""] = None
             return None
         members = self._sets[value_set]
@@ -75,10 +78,22 @@ class Terms:
         """Whether a code is one of its system. None: not known (yet), or only a part of the system is here."""
         return self._single(self._codes, "code", (system, code, ""))
 
+    def is_surely_code(self, system: str, code: str) -> bool:
+        """Whether it was learnt that a code is not wrong in its system."""
+        return self._codes.get((system, code, ""), False) is not False
+
+    def is_surely_member(self, system: str, code: str, value_set: str) -> bool:
+        """Whether it was learnt that a code is not outside a value set."""
+        members = self._sets.get(value_set)
+        if members is not None:
+            return members.has(system, code)
+        return value_set in self._sets and self._members.get((system, code, value_set), False) is not False
+
     def _single(
         self, known: dict[tuple[str, str, str], bool | None], kind: str, asked: tuple[str, str, str]
     ) -> bool | None:
         if asked not in known:
+            self.misses += 1
             self._missed[kind][asked] = None
             return None
         return known[asked]

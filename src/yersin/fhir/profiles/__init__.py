@@ -6,7 +6,8 @@ Source: https://hl7.org/fhir/R4/profiling.html
 
 from __future__ import annotations
 
+from .glance import Glance
 from .judging import Judge
 from .library import TWINS, Library, Tree
 
-__all__ = ["TWINS", "Judge", "Library", "Tree"]
+__all__ = ["TWINS", "Glance", "Judge", "Library", "Tree"]

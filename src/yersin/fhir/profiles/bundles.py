@@ -63,7 +63,7 @@ def judge_bundle(node: Node, place: str, found: Findings) -> None:
     kind = node.value.get("type")
     for number, entry in enumerate(node.value.get("entry") or ()):
         where = f"{place}.entry[{number}]"
-        _judge_full(entry, where, found)
+        judge_full(entry, where, found)
         if kind == "searchset":
             _judge_result(node, entry, where, found)
     relations = [each.get("relation") for each in node.value.get("link") or ()]
@@ -79,9 +79,10 @@ def judge_bundle(node: Node, place: str, found: Findings) -> None:
                 )
 
 
-def _judge_full(entry: Any, place: str, found: Findings) -> None:
+def judge_full(entry: Any, place: str, found: Findings) -> None:
     full, resource = entry.get("fullUrl"), entry.get("resource") or {}
-    if not isinstance(full, str):
+    method = (entry.get("request") or {}).get("method")
+    if not isinstance(full, str) or method == "PATCH":
         return
     if not _ABSOLUTE.match(full):
         found.add("invalid", f"{place}.fullUrl", f"A fullUrl is absolute; {full!r} is not")
@@ -89,10 +90,13 @@ def _judge_full(entry: Any, place: str, found: Findings) -> None:
     rest = _REST.match(full)
     if rest and rest[1] and rest[2] in r4.TYPE_NUMBER and resource:
         own = resource.get("id")
-        if own is None and (entry.get("request") or {}).get("method") != "POST":
+        kind = resource.get("resourceType")
+        if own is None and kind != rest[2]:
+            found.add("invalid", place, f"The fullUrl {full} is not that of a {kind}")
+        elif own is None and method != "POST":
             found.add("invalid", place, f"The fullUrl {full} names an id, and the resource has none")
-        elif own is not None and (resource.get("resourceType"), own) != (rest[2], rest[3]):
-            found.add("invalid", place, f"The fullUrl {full} is not that of {resource.get('resourceType')}/{own}")
+        elif own is not None and (kind, own) != (rest[2], rest[3]):
+            found.add("invalid", place, f"The fullUrl {full} is not that of {kind}/{own}")
 
 
 def _judge_result(bundle: Node, entry: Any, place: str, found: Findings) -> None:

@@ -26,12 +26,22 @@ MODIFIERS = frozenset({
 })  # fmt: skip
 
 
+def is_absolute(url: str) -> bool:
+    """Whether the url of an extension stands for itself, and is no name of a part."""
+    return _ABSOLUTE.match(url) is not None
+
+
+def of_other_version(url: str) -> bool:
+    """Whether an extension carries an element of another version of FHIR."""
+    return _OTHER_VERSION.match(url) is not None
+
+
 def judge_extension(judge: Judge, parent: Node, node: Node, part: Part, place: str, scene: Scene) -> None:
     """Judge one extension. What is not known passes with a word."""
     url = node.value.get("url")
     if not isinstance(url, str):
         return
-    if not _ABSOLUTE.match(url):
+    if not is_absolute(url):
         if parent.kind.name != "Extension" or part.name == "modifierExtension":
             judge.found.add("invalid", place, f"The url of an extension is absolute; {url!r} is not")
         return

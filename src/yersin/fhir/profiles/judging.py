@@ -25,12 +25,17 @@ from .parts import Part, Rule
 from .published import BASE
 from .references import judge_reference
 from .slicing import Slicer
-from .special import ELEMENTS, is_told, judge_special
+from .special import ELEMENTS, PUBLISHED, is_told, judge_special
 
 _DEEPEST = 60
+_NO_CONTENT = frozenset({"id"})
 #: what R4 asks and its own examples leave out, as the parser takes it
 RELAXED = frozenset({"Questionnaire.item.linkId"})
-_PUBLISHED = ("http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/")
+#: where R4's own examples write xml and json, the short forms of media types that its REST API knows
+_SHORT_FORMS = frozenset({
+    "TestScript.setup.action.operation.accept", "TestScript.setup.action.operation.contentType",
+    "TestScript.setup.action.assert.contentType",
+})  # fmt: skip
 _CODED = frozenset({"code", "Coding", "CodeableConcept", "Quantity", "string", "uri"})
 
 
@@ -123,6 +128,8 @@ class Judge:
         if not (kind.primitive and part.is_plain):
             self._value(node, part, place, scene)
         if not kind.primitive:
+            if not kind.is_resource and node.value.keys() <= _NO_CONTENT:
+                self.found.add("invariant", place, "ele-1: an element has a value or children")
             inside = self.library.type(kind.name)
             if inside is not part:
                 self._rules(inside.rules, node, place, scene)
@@ -321,7 +328,8 @@ class Judge:
         if bound.most:
             self._in_set(node, bound.most, place, "error")
         if bound.strength == "required":
-            self._in_set(node, bound.value_set, place, "error")
+            severity = "warning" if part.own.get("id") in _SHORT_FORMS else "error"
+            self._in_set(node, bound.value_set, place, severity)
         elif bound.strength == "extensible":
             self._in_set(node, bound.value_set, place, "warning")
 
@@ -346,7 +354,7 @@ class Judge:
             return
         asked = getattr(self.terms, "is_code", None)
         if asked is not None and asked(system, code) is False:
-            severity = "error" if system.startswith(_PUBLISHED) else "warning"
+            severity = "error" if system.startswith(PUBLISHED) else "warning"
             self.found.add("code-invalid", f"{place}.code", f"{code!r} is no code of {system}", severity)
 
     def _member(self, node: Node, url: str) -> bool | None:

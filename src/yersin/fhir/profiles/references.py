@@ -35,20 +35,26 @@ def judge_reference(judge: Judge, node: Node, part: Part, place: str, scene: Sce
             return
         actual = inside.get("resourceType")
     else:
-        named = _NAMED.search(reference)
-        actual = named[1] if named and named[1] in r4.TYPE_NUMBER else None
+        actual = named_type(reference)
         if bundle is not None:
             actual = bundle.judge(reference, actual, scene.resource()[0], place, found) or actual
     if actual and not _is_allowed(actual, part, library):
-        found.add("structure", place, f"This refers to {actual}; {' or '.join(_wanted(part, library))} may stand here")
+        found.add("structure", place, f"This refers to {actual}; {' or '.join(wanted(part, library))} may stand here")
 
 
-def _wanted(part: Part, library: Library) -> list[str]:
+def named_type(reference: str) -> str | None:
+    """Type that a reference names; None where it names none."""
+    named = _NAMED.search(reference)
+    return named[1] if named and named[1] in r4.TYPE_NUMBER else None
+
+
+def wanted(part: Part, library: Library) -> list[str]:
+    """Types that an element may refer to; none where it may refer to any."""
     urls = [url for each in part.types if each.get("code") == "Reference" for url in each.get("targetProfile", ())]
     trees = [library.tree(url) for url in urls]
     return sorted({tree.type for tree in trees if tree}) if all(trees) else []
 
 
 def _is_allowed(actual: str, part: Part, library: Library) -> bool:
-    wanted = _wanted(part, library)
-    return not wanted or bool({"Resource", "DomainResource", actual} & set(wanted))
+    types = wanted(part, library)
+    return not types or bool({"Resource", "DomainResource", actual} & set(types))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from yersin.fhir import r4
@@ -20,6 +21,11 @@ from .library import Library
 from .snomed import is_expression, is_snomed
 
 JSON = Mapping[str, Any]
+Surely = Callable[[Any], bool]
+#: systems whose codes FHIR itself publishes
+PUBLISHED = ("http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/")
+#: types of which so much is said in words that only the judge can tell
+IN_WORDS = frozenset({"Bundle", "CodeSystem", "ValueSet", "StructureDefinition", "SearchParameter"})
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
 #: vital signs by their codes of SNOMED CT, and the codes of LOINC that R4 asks for
@@ -288,4 +294,30 @@ ELEMENTS: Mapping[str, Callable[[JSON, str, Findings], None]] = {
     "Coding": _coding,
     "Identifier": _identifier,
     "Narrative": _narrative,
+}
+
+
+# --- the same at a glance: what is surely right ----------------------------------------------------------------------
+
+#: a character behind a tag that is neither a blank nor the beginning of a tag or entity
+_SHOWN = re.compile(r">\s*[^<\s&]").search
+_is_snomed = lru_cache(4096)(is_snomed)
+
+
+def surely_special(type_name: str) -> Surely | None:
+    """Give what tells at a glance that nothing is found above in a struct of a type; None where nothing is looked for."""
+    return _SURELY.get(type_name)
+
+
+def _surely_vital_sign(observation: Any) -> bool:
+    codings = (observation.code and observation.code.coding) or ()
+    return not any(each.system == SNOMED and each.code in _VITAL for each in codings)
+
+
+_SURELY: Mapping[str, Surely] = {
+    "Attachment": lambda s: s.data is None or s.size is None,
+    "Coding": lambda s: s.system != SNOMED or s.code is None or _is_snomed(s.code),
+    "Identifier": lambda s: s.system != "urn:ietf:rfc:3986" or s.value is None or _URI.match(s.value) is not None,
+    "Narrative": lambda s: _SHOWN(s.div) is not None,
+    "Observation": _surely_vital_sign,
 }
