@@ -152,3 +152,25 @@ def test_a_full_import_names_what_breaks_a_rule_and_loses_nothing_else(run, clie
     ]
     assert client.get("/Patient/full-good").status_code == 200
     assert client.get("/AllergyIntolerance/full-bad").status_code == 404
+
+
+def test_answers_must_fit_their_questionnaire_where_it_is_known(client):
+    form = {"resourceType": "Questionnaire", "status": "active", "url": "http://example.org/form-of-writes",
+            "item": [{"linkId": "1", "type": "boolean", "required": True}]}  # fmt: skip
+    told = {"resourceType": "QuestionnaireResponse", "status": "completed", "questionnaire": form["url"],
+            "item": [{"linkId": "1", "answer": [{"valueString": "yes"}]}]}  # fmt: skip
+    assert client.post("/QuestionnaireResponse", told).status_code == 201, "nobody knows the questionnaire yet"
+    made = client.post("/Questionnaire", form).json()["id"]
+    wanted = [("structure", "QuestionnaireResponse.item[0].answer[0]")]
+    assert errors(client.post("/$validate", told)) == wanted
+    for canonical in (form["url"], f"Questionnaire/{made}", f"{client.base}/Questionnaire/{made}"):
+        answer = client.post("/QuestionnaireResponse", {**told, "questionnaire": canonical})
+        assert answer.status_code == 422, canonical
+        assert "QuestionnaireResponse.item[0].answer[0]" in answer.text
+    right = {**told, "item": [{"linkId": "1", "answer": [{"valueBoolean": True}]}]}
+    assert client.post("/QuestionnaireResponse", right).status_code == 201
+    inside = {**told, "questionnaire": "#q", "contained": [{**form, "id": "q"}]}
+    assert client.post("/QuestionnaireResponse", inside).status_code == 422
+    changed = {**form, "id": made, "item": [{"linkId": "1", "type": "string"}]}
+    assert client.put(f"/Questionnaire/{made}", changed).status_code == 200
+    assert client.post("/QuestionnaireResponse", told).status_code == 201

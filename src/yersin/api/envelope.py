@@ -48,13 +48,11 @@ async def refused(access: Access, body: bytes) -> dict[int | None, Problem]:
     issues, status = await _found(access, body)
     places: dict[int | None, list[Issue]] = {}
     for issue in issues:
+        if issue.severity not in ("error", "fatal"):
+            continue
         inside = _IN_ENTRY.match(issue.expression)
         places.setdefault(int(inside[1]) if inside else None, []).append(issue)
-    return {
-        place: Problem(told, status=status)
-        for place, told in places.items()
-        if any(issue.severity in ("error", "fatal") for issue in told)
-    }
+    return {place: Problem(told, status=status) for place, told in places.items()}
 
 
 async def _found(access: Access, body: bytes) -> tuple[list[Issue], int]:

@@ -57,7 +57,7 @@ class Ground:
     profiling: Profiling = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "profiling", Profiling(self.database))
+        object.__setattr__(self, "profiling", Profiling(self.database, self.indexer))
 
     def access(self, who: Who) -> Access:
         """Open an access for an asker."""

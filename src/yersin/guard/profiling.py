@@ -18,8 +18,11 @@ from yersin.db.sql import Sql
 from yersin.fhir import encode, r4
 from yersin.fhir.problem import Issue, Problem
 from yersin.fhir.profiles import Glance, Judge, Library
+from yersin.search.rows import Indexer
 from yersin.store import reading
 from yersin.terminology.terms import Terms
+
+from .questionnaires import Questionnaires
 
 #: seconds in which stored definitions are believed unchanged
 FRESH = 2.0
@@ -27,7 +30,8 @@ FRESH = 2.0
 ROUNDS = 6
 _ASIDE = 64 * 1024
 _TYPE = "StructureDefinition"
-_STANDING = "SELECT count(*) || '/' || coalesce(sum(ver), 0) FROM id_map WHERE type = $1"
+_STANDING = "SELECT type, count(*) || '/' || coalesce(sum(ver), 0) AS standing FROM id_map WHERE type = ANY($1::smallint[]) GROUP BY type"
+_WATCHED = [r4.TYPE_NUMBER[_TYPE], r4.TYPE_NUMBER["Questionnaire"]]
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -44,22 +48,26 @@ class Unlearnt(Exception):  # noqa: N818 - nothing failed: learn, and do it agai
 class Profiling:
     """One a process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, indexer: Indexer) -> None:
         self._database = database
         self.terms = Terms(database)
+        self.questionnaires = Questionnaires(database, indexer)
         self._library = Library()
-        self._glance = Glance(self._library, self.terms)
+        self._glance = Glance(self._library, self.terms, self.questionnaires)
         self._is_looking = False
-        self._standing = ""
+        self._standing: list[str] = []
         self._looked = float("-inf")
 
     async def library(self) -> Library:
         """Give R4's definitions with those that are stored, as they are now."""
         if time.monotonic() - self._looked < FRESH:
             return self._library
-        standing = str(await self._database.fetchval(_STANDING, r4.TYPE_NUMBER[_TYPE]))
-        if standing != self._standing:
+        rows = {row["type"]: row["standing"] for row in await self._database.fetch(_STANDING, _WATCHED)}
+        standing = [rows.get(number, "") for number in _WATCHED]
+        if standing[:1] != self._standing[:1]:
             self._library = self._glance.library = Library(await self._stored())
+        if standing[1:] != self._standing[1:]:
+            self.questionnaires.forget()
         self._standing, self._looked = standing, time.monotonic()
         return self._library
 
@@ -76,17 +84,23 @@ class Profiling:
         await self.learn()
         issues: list[Issue] = []
         for _ in range(ROUNDS):
-            before = self.terms.misses
+            before = self._misses
             issues = await self._judged(raw, profiles)
-            if self.terms.misses == before:
+            if self._misses == before:
                 break
             await self.terms.learn()
+            await self.questionnaires.learn()
         return issues
 
     async def learn(self) -> None:
         """Find what is stored now, and what terminology was asked and did not know."""
         await self.library()
         await self.terms.learn()
+        await self.questionnaires.learn()
+
+    @property
+    def _misses(self) -> int:
+        return self.terms.misses + self.questionnaires.misses
 
     async def freshen(self) -> None:
         """Look whether definitions have changed, unless that was done a moment ago or is being done."""
@@ -99,7 +113,7 @@ class Profiling:
             self._is_looking = False
 
     async def require_good(self, resources: Iterable[r4.Resource], *, may_learn: bool) -> None:
-        """Refuse resources that have an error, as $validate tells it. Raises Problem (422) with every finding of the first.
+        """Refuse resources that have an error, as $validate tells it. Raises Problem (422) with every error of the first.
 
         Asks no database, since a transaction may be open: raises Unlearnt where something must be learnt first, as long
         as it `may_learn`; what is still not known then is not held against a resource.
@@ -111,18 +125,18 @@ class Profiling:
                 resource.meta = None
             if not (resource.meta and resource.meta.profile) and self._glance.is_sure(resource):
                 continue
-            before = self.terms.misses
+            before = self._misses
             issues = await self._judged(encode(resource))
-            if may_learn and self.terms.misses > before:
+            if may_learn and self._misses > before:
                 unlearnt = True
             # go on, so that what all of them ask of terminology is learnt at once
-            elif any(issue.severity in ("error", "fatal") for issue in issues):
-                raise Problem(issues, status=422)
+            elif errors := [issue for issue in issues if issue.severity in ("error", "fatal")]:
+                raise Problem(errors, status=422)
         if unlearnt:
             raise Unlearnt
 
     async def _judged(self, raw: bytes, profiles: Sequence[str] = ()) -> list[Issue]:
-        judge = Judge(self._library, terms=self.terms)
+        judge = Judge(self._library, terms=self.terms, questionnaires=self.questionnaires)
         if len(raw) > _ASIDE:
             return await asyncio.to_thread(lambda: judge.judge(_decode(raw), profiles))
         return judge.judge(_decode(raw), profiles)

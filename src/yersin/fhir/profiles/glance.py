@@ -19,6 +19,7 @@ from .extensions import is_absolute, of_other_version
 from .library import Library
 from .parts import Binding, Part
 from .published import BASE
+from .questionnaires import Questionnaires
 from .references import named_type, wanted
 from .special import IN_WORDS, PUBLISHED, surely_special
 
@@ -51,7 +52,8 @@ class _Table(NamedTuple):
 class Glance:
     """One a process. `library` is the one that the judge uses, and may be exchanged."""
 
-    def __init__(self, library: Library, terms: Terms) -> None:
+    def __init__(self, library: Library, terms: Terms, questionnaires: Questionnaires | None = None) -> None:
+        self._questionnaires = questionnaires
         self.library = library
         self._terms = terms
         self._own = Library()
@@ -91,6 +93,8 @@ class Glance:
             yield self._extension
         if struct is r4.Coding:
             yield self._coding
+        if struct is r4.QuestionnaireResponse:
+            yield self._answers
         if struct.__name__ in IN_WORDS:
             yield _never
         if (special := surely_special(struct.__name__)) is not None:
@@ -163,6 +167,11 @@ class Glance:
         if system is None or code is None or not system.startswith(PUBLISHED):
             return True
         return self._terms.is_surely_code(system, code)
+
+    def _answers(self, response: Any) -> bool:
+        """Whether answers are judged by no questionnaire."""
+        url = response.questionnaire
+        return url is None or (self._questionnaires is not None and self._questionnaires.is_surely_absent(url))
 
     def _extension(self, extension: Any) -> bool:
         """Whether an extension is unknown, and so judged by nobody; the names of its parts are then not judged either."""

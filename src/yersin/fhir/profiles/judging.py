@@ -23,6 +23,7 @@ from .findings import Findings
 from .library import Library, Tree
 from .parts import Part, Rule
 from .published import BASE
+from .questionnaires import Questionnaires, judge_response
 from .references import judge_reference
 from .slicing import Slicer
 from .special import ELEMENTS, PUBLISHED, is_told, judge_special
@@ -42,9 +43,17 @@ _CODED = frozenset({"code", "Coding", "CodeableConcept", "Quantity", "string", "
 class Judge:
     """Judges one resource. `terms` knows value sets, `resolver` other resources; both may be missing."""
 
-    def __init__(self, library: Library, *, terms: Terms | None = None, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        *,
+        terms: Terms | None = None,
+        resolver: Resolver | None = None,
+        questionnaires: Questionnaires | None = None,
+    ) -> None:
         self.library = library
         self.terms = terms
+        self._questionnaires = questionnaires
         self.resolver = resolver
         self.found = Findings()
         self._slicer = Slicer(library, self._meets, self._member, self._conforms)
@@ -86,7 +95,26 @@ class Judge:
         trees = trees or [Tree(url=BASE + node.kind.name, type=node.kind.name, part=self.library.type(node.kind.name))]
         for tree in {tree.url: tree for tree in trees}.values():
             self._element(node, tree.part, place, scene, bundle)
-        judge_special(node, place, self.found, scene, bundle, self.library)
+        judge_special(node, place, self.found, self.library)
+        if node.kind.name == "QuestionnaireResponse" and node.value.get("questionnaire"):
+            self._answers(node, place)
+
+    def _answers(self, node: Node, place: str) -> None:
+        """Judge answers by their questionnaire, which may be contained."""
+        url = str(node.value["questionnaire"])
+        if url.startswith("#"):
+            inside = (each for each in node.value.get("contained") or () if each.get("id") == url[1:])
+            found = next(inside, None)
+        else:
+            found = self._questionnaires.find(url) if self._questionnaires else None
+        if found is None:
+            words = f"The questionnaire {url} is not here, so the answers were not judged by it"
+            self.found.add("not-found", f"{place}.questionnaire", words, "warning")
+        elif found.get("resourceType") == "Questionnaire":
+            judge_response(node.value, found, place, self.found, self._told)
+
+    def _told(self, system: str, code: str, value_set: str) -> bool | None:
+        return self.terms.member_of(system, code, value_set) if self.terms else None
 
     def _claimed(self, node: Node, url: str, place: str) -> Tree | None:
         tree = self.library.tree(url)

@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from yersin.fhir import r4
-from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, Scene, compiled
+from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, compiled
 
-from .bundles import Bundle, judge_bundle
+from .bundles import judge_bundle
 from .findings import Findings
 from .library import Library
 from .snomed import is_expression, is_snomed
@@ -47,11 +47,8 @@ _VARIABLE = re.compile(r"%([A-Za-z][\w-]*)")
 _BUILT_IN = frozenset({"resource", "rootResource", "context", "ucum", "sct", "loinc"})
 
 
-def judge_special(
-    node: Node, place: str, found: Findings, scene: Scene, bundle: Bundle | None, library: Library
-) -> None:
+def judge_special(node: Node, place: str, found: Findings, library: Library) -> None:
     """Judge a resource by what is said of its type in words."""
-    del scene, bundle
     match node.kind.name:
         case "Bundle":
             judge_bundle(node, place, found)

@@ -1,0 +1,102 @@
+"""Answers against their Questionnaire. Source: https://hl7.org/fhir/R4/questionnaireresponse.html#notes"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from yersin.fhir.profiles.findings import Findings
+from yersin.fhir.profiles.questionnaires import judge_response
+
+COLOURS = "http://example.org/colours"
+SMOKES = {"question": "smokes", "operator": "=", "answerBoolean": True}
+FORM: Any = {
+    "resourceType": "Questionnaire",
+    "status": "active",
+    "item": [
+        {"linkId": "name", "type": "string", "required": True, "maxLength": 5},
+        {"linkId": "smokes", "type": "boolean"},
+        {"linkId": "cigarettes", "type": "integer", "required": True, "enableWhen": [SMOKES]},
+        {"linkId": "mood", "type": "choice", "answerOption": [{"valueCoding": {"system": "urn:m", "code": "good"}},
+                                                               {"valueCoding": {"system": "urn:m", "code": "bad"}}]},
+        {"linkId": "other", "type": "open-choice", "answerOption": [{"valueCoding": {"code": "a"}}]},
+        {"linkId": "colour", "type": "choice", "answerValueSet": COLOURS, "repeats": True,
+         "item": [{"linkId": "why", "type": "text"}]},
+        {"linkId": "number", "type": "choice", "answerOption": [{"valueInteger": 1}, {"valueInteger": 2}]},
+        {"linkId": "told", "type": "display"},
+        {"linkId": "pills", "type": "group", "repeats": True, "item": [{"linkId": "pill", "type": "string", "required": True}]},
+        {"linkId": "once", "type": "group", "item": [{"linkId": "when", "type": "date"}]},
+    ],
+}  # fmt: skip
+
+
+def member(system: str, code: str, value_set: str) -> bool | None:
+    if value_set != COLOURS:
+        return None
+    return system == "urn:c" and code in ("red", "blue")
+
+
+def item(name: str, *answers: Any, **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"linkId": name, **more}
+    return {**made, "answer": list(answers)} if answers else made
+
+
+NAME = item("name", {"valueString": "An"})
+
+
+def judged(*items: Any, status: str = "completed") -> list[tuple[str, str]]:
+    found = Findings()
+    judge_response({"status": status, "item": list(items)}, FORM, "R", found, member)
+    return [(issue.severity, issue.expression) for issue in found.issues]
+
+
+def test_what_fits_has_no_findings() -> None:
+    assert not judged(
+        NAME, item("smokes", {"valueBoolean": True}), item("cigarettes", {"valueInteger": 5}),
+        item("mood", {"valueCoding": {"system": "urn:m", "code": "bad", "display": "Buồn"}}),
+        item("other", {"valueString": "free"}),
+        item("colour", {"valueCoding": {"system": "urn:c", "code": "red"}, "item": [item("why", {"valueString": "x"})]},
+             {"valueCoding": {"system": "urn:c", "code": "blue"}}),
+        item("number", {"valueInteger": 2}), item("told"),
+        item("pills", item=[item("pill", {"valueString": "a"})]), item("pills", item=[item("pill", {"valueString": "b"})]),
+        item("once", item=[item("when", {"valueDate": "2026-01-01"})]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("items", "place"),
+    [
+        ([NAME, item("nothing")], "R.item[1].linkId"),
+        ([NAME, item("pill", {"valueString": "x"})], "R.item[1].linkId"),
+        ([item("name", {"valueInteger": 1})], "R.item[0].answer[0]"),
+        ([item("name", {"valueString": "too long"})], "R.item[0].answer[0]"),
+        ([item("name", {"valueString": "a"}, {"valueString": "b"})], "R.item[0].answer"),
+        ([NAME, NAME], "R.item[1]"),
+        ([item("smokes", {"valueBoolean": False})], "R"),
+        ([item("name")], "R.item[0]"),
+        ([NAME, item("smokes", {"valueBoolean": True})], "R"),
+        ([NAME, item("mood", {"valueCoding": {"system": "urn:m", "code": "none"}})], "R.item[1].answer[0]"),
+        ([NAME, item("mood", {"valueString": "good"})], "R.item[1].answer[0]"),
+        ([NAME, item("other", {"valueCoding": {"code": "b"}})], "R.item[1].answer[0]"),
+        ([NAME, item("colour", {"valueCoding": {"system": "urn:c", "code": "green"}})], "R.item[1].answer[0]"),
+        ([NAME, item("number", {"valueInteger": 3})], "R.item[1].answer[0]"),
+        ([NAME, item("told", {"valueString": "x"})], "R.item[1].answer"),
+        ([NAME, item("pills")], "R.item[1]"),
+        ([NAME, item("pills", {"valueString": "x"}, item=[item("pill", {"valueString": "a"})])], "R.item[1].answer"),
+        ([NAME, item("once"), item("once")], "R.item[2]"),
+        ([NAME, item("colour", item=[item("why", {"valueString": "x"})])], "R.item[1].item"),
+    ],
+)
+def test_what_does_not_fit_is_an_error_at_its_place(items: list[Any], place: str) -> None:
+    assert judged(*items) == [("error", place)]
+
+
+def test_what_is_required_may_be_missing_until_it_is_completed() -> None:
+    assert not judged(status="in-progress")
+    assert judged(status="amended") == [("error", "R")]
+
+
+def test_what_was_not_to_be_asked_and_another_order_are_warnings() -> None:
+    assert judged(NAME, item("cigarettes", {"valueInteger": 1})) == [("warning", "R.item[1]")]
+    assert judged(item("smokes", {"valueBoolean": False}), NAME) == [("warning", "R")]
