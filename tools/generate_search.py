@@ -16,22 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Any
 
-from yersin.fhir.expressions import Path, Step, resolve
+from yersin.fhir.expressions import Path, resolve
+from yersin.fhir.indexable import is_calendar, leaves
 
 ROOT = File(__file__).resolve().parent.parent
 SHARED = File(os.environ.get("YERSIN_SHARED", ROOT.parent / "shared"))
 TARGET = ROOT / "src/yersin/fhir/r4/search.json"
 
-# What a parameter of each kind can index; other types an expression reaches (an onset given as a string) give nothing.
-LEAVES = {
-    "string": "string markdown HumanName Address",
-    "token": "CodeableConcept Coding Identifier ContactPoint code boolean string id uri canonical",
-    "reference": "Reference canonical uri Resource",
-    "date": "date dateTime instant Period Timing",
-    "number": "integer decimal positiveInt unsignedInt Range",
-    "quantity": "Quantity Age Count Distance Duration Money SimpleQuantity Range SampledData",
-    "uri": "uri url canonical oid uuid",
-}
 # The date a type is sorted and paged by. A type not named here takes the first of PREFERRED that it has once at most.
 MAIN = {
     "Condition": "onset-date",
@@ -99,7 +90,7 @@ class Definitions:
         if "contentReference" in element:
             return [(name, element["contentReference"][1:], many, "")]
         choice = element["path"].endswith("[x]")
-        system = self._implied(element)
+        system = self.implied_system(element)
         return [
             (name + code[0].upper() + code[1:] if choice else name, self._named(code, place), many, system)
             for code in (t["code"] for t in element["type"])
@@ -110,7 +101,7 @@ class Definitions:
             return "string"
         return place if code in {"BackboneElement", "Element"} else code
 
-    def _implied(self, element: dict[str, Any]) -> str:
+    def implied_system(self, element: dict[str, Any]) -> str:
         binding = element.get("binding", {})
         if binding.get("strength") != "required" or [t["code"] for t in element["type"]] != ["code"]:
             return ""
@@ -151,34 +142,31 @@ def own_part(expression: str, type_name: str) -> str:
     return " | ".join(mine) if mine else expression
 
 
-def leaves(kind: str, found: tuple[Path, ...], schema: Definitions) -> tuple[Path, ...]:
-    """Keep what the kind can index; an Extension is read by its values."""
-    if kind in {"composite", "special"}:
-        return found
-    wanted = LEAVES[kind].split()
-    out: list[Path] = []
-    for one in found:
-        if one.type == "Extension":
-            values = schema.children("Extension", "value")
-            out += [replace(one, steps=(*one.steps, Step(name=n)), type=t) for n, t, _, _ in values if t in wanted]
-        elif one.type in wanted:
-            out.append(one)
-    return tuple(dict.fromkeys(out))
-
-
 def make(definition: dict[str, Any], type_name: str, schema: Definitions, by_url: dict[str, Any]) -> Made:
     expression = own_part(definition["expression"], type_name)
     found = resolve(expression, type_name, schema)
-    components = []
-    for part in definition.get("component", ()):
-        of = by_url[part["definition"].partition("|")[0]]
-        start = replace(found[0], either=(), system="")
-        inner = resolve(part["expression"], type_name, schema, base=Path(type=start.type))
-        components.append((of["code"], of["type"], leaves(of["type"], inner, schema)))
+    components = _components(definition, type_name, found, schema, by_url)
     paths = leaves(definition["type"], found, schema)
     return Made(
         code=definition["code"], definition=definition, expression=expression, paths=paths, components=tuple(components)
     )
+
+
+def _components(
+    definition: dict[str, Any], type_name: str, found: tuple[Path, ...], schema: Definitions, by_url: dict[str, Any]
+) -> list[tuple[str, str, tuple[Path, ...]]]:
+    """Read the parts of a composite; where R4 gives one part the expression of another, the one that fits is taken."""
+    parts = definition.get("component", ())
+    written = [part["expression"] for part in parts]
+    components = []
+    for part in parts:
+        of = by_url[part["definition"].partition("|")[0]]
+        inner: tuple[Path, ...] = ()
+        for expression in dict.fromkeys([part["expression"], *written]):
+            start = Path(type=found[0].type)
+            inner = inner or leaves(of["type"], resolve(expression, type_name, schema, base=start), schema)
+        components.append((of["code"], of["type"], inner))
+    return components
 
 
 def covered_by(one: Made, others: list[Made]) -> list[str]:
@@ -239,7 +227,7 @@ def rows_for(type_name: str, own: list[Made]) -> list[dict[str, Any]]:
         row["paths"] = [str(p) for p in one.paths]
         if one.kind == "reference":
             row["targets"] = targets(one)
-        if one.kind == "date" and {p.type for p in one.paths} == {"date"}:
+        if is_calendar(one.kind, one.paths):
             row["calendar"] = True
         if one.code == main:
             row["main"] = True
@@ -252,6 +240,17 @@ def rows_for(type_name: str, own: list[Made]) -> list[dict[str, Any]]:
             row["components"] = [[code, kind, [str(p) for p in inner]] for code, kind, inner in one.components]
         rows.append(row)
     return rows
+
+
+def implied(schema: Definitions) -> dict[str, str]:
+    """Name the code system of every element that is bound to one, by the struct that has it and its name."""
+    found = {}
+    for place, element in schema.elements.items():
+        *above, name = place.split(".")
+        system = schema.implied_system(element) if above and "type" in element else ""
+        if system:
+            found["".join(part[0].upper() + part[1:] for part in above) + "." + name] = system
+    return dict(sorted(found.items()))
 
 
 def compartments(types: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, list[str]]]:
@@ -292,7 +291,7 @@ def table() -> dict[str, Any]:
             if type_name in one["base"]:
                 own.setdefault(one["code"], make(one, type_name, schema, by_url))
         types[type_name] = rows_for(type_name, [made for made in own.values() if made.paths])
-    return {"compartments": compartments(types), "types": types}
+    return {"compartments": compartments(types), "systems": implied(schema), "types": types}
 
 
 def written(content: dict[str, Any]) -> str:
@@ -306,6 +305,8 @@ def written(content: dict[str, Any]) -> str:
         out += [f"{line(name)}:{{"]
         out += [f"{line(t)}:{line(codes)}{'' if end else ','}" for end, (t, codes) in _marked(members)]
         out += ["}" if last else "},"]
+    out += ['},"systems":{']
+    out += [f"{line(place)}:{line(system)}{'' if end else ','}" for end, (place, system) in _marked(content["systems"])]
     out += ['},"types":{']
     for last, (name, rows) in _marked(content["types"]):
         out += [f"{line(name)}:["]

@@ -13,6 +13,7 @@ from uuid import uuid4
 from tests.running import Client
 
 from yersin.api import reindexing
+from yersin.fhir import r4
 from yersin.guard import reindexing as guard
 from yersin.guard.who import Who
 
@@ -67,6 +68,7 @@ def test_what_was_interrupted_goes_on_and_nothing_is_done_twice(run: Any, client
 PROGRAM = """
 import sys, time
 from yersin.api import reindexing
+from yersin.fhir import r4
 from yersin.app.command import main
 from yersin.guard import reindexing as guard
 pause, guard.BATCH, batch = float(sys.argv.pop(1)), 2, guard.batch
@@ -108,3 +110,56 @@ def test_a_command_that_was_killed_goes_on_when_it_is_run_again(
     assert again.returncode == 0
     assert f"{len(made) - done} resources" in said.decode()
     assert len(client.search(f"/Observation?code={mark}&value-quantity=ge0")) == len(made)
+
+
+def test_a_type_is_made_anew_in_the_background(run: Any, client: Client) -> None:
+    mark, made = spoilt(run, client, 3)
+    ground = client.access.ground
+    begun = client.post("/Observation/$reindex")
+    told = {p["name"]: p for p in begun.json()["parameter"]}
+    assert (begun.status_code, told["status"]["valueCode"], told["about"]["valueString"]) == (
+        202,
+        "in-progress",
+        "Observation",
+    )
+    doctor = client.bound(ground.access(Who(role="doctor", purpose="TREAT")))
+    address = begun.headers["content-location"]
+    assert (doctor.post("/Observation/$reindex").status_code, doctor.get(address).status_code) == (403, 403)
+    assert (client.get(address).status_code, client.search(f"/Observation?code={mark}")) == (202, [])
+    while run(guard.work(ground)):
+        pass
+    done = client.get(address)
+    (progress,) = (p["part"] for p in done.json()["parameter"] if p["name"] == "progress")
+    numbers = {part["name"]: next(v for k, v in part.items() if k != "name") for part in progress}
+    assert done.status_code == 200
+    assert numbers == {"type": "Observation", "done": numbers["total"], "total": numbers["total"], "complete": True}
+    assert {r["id"] for r in client.search(f"/Observation?code={mark}")} == set(made)
+
+
+def test_the_whole_server_is_asked_and_a_run_given_up(run: Any, client: Client) -> None:
+    ground = client.access.ground
+    begun = client.post("/$reindex?type=Basic&type=Flag")
+    job = begun.json()["parameter"][0]["valueId"]
+    assert [p["part"][0]["valueCode"] for p in begun.json()["parameter"] if p["name"] == "progress"] == [
+        "Basic",
+        "Flag",
+    ]
+    given_up = client.post(f"/$reindex-cancel?job={job}")
+    assert (given_up.status_code, given_up.json()["parameter"][2]["valueCode"]) == (200, "cancelled")
+    assert run(guard.work(ground)) is False
+    assert client.post("/$reindex?type=Nothing").status_code == 400
+    for unknown in (str(uuid4()), "x"):
+        assert client.get(f"/$reindex-status?job={unknown}").status_code == 404
+    every = client.post("/$reindex").json()["parameter"]
+    assert len([p for p in every if p["name"] == "progress"]) == len(r4.TYPE_NUMBER)
+    client.post(f"/$reindex-cancel?job={every[0]['valueId']}")
+
+
+def test_the_types_of_a_search_parameter_are_made_anew(client: Client) -> None:
+    body = {"resourceType": "SearchParameter", "url": "urn:x", "name": "X", "status": "draft", "description": "x", "code": "x",
+            "base": ["Basic", "Flag"], "type": "token", "expression": "Basic.code"}  # fmt: skip
+    made = client.post("/SearchParameter", body).json()["id"]
+    begun = client.post(f"/SearchParameter/{made}/$reindex").json()["parameter"]
+    assert [p["part"][0]["valueCode"] for p in begun if p["name"] == "progress"] == ["Basic", "Flag"]
+    assert client.post(f"/SearchParameter/{uuid4()}/$reindex").status_code == 404
+    client.post(f"/$reindex-cancel?job={begun[0]['valueId']}")

@@ -35,9 +35,7 @@ WORDS = {
 }
 #: what is refused: a kind of parameter or one parameter, and the modifier; "" is the parameter itself
 REFUSED = {
-    ("DocumentReference.relationship", ""),  # no index keeps its parts together
     *(("_id", modifier) for modifier in ("above", "below", "in", "not-in", "of-type", "text")),
-    ("composite", "missing"),
     ("reference", "above"),
     ("reference", "below"),
 }

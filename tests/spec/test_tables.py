@@ -147,6 +147,7 @@ def test_what_is_found_comes_in_the_order_of_the_table(
     type_name, query = asked.split("?") if "?" in asked else ("Patient", asked)
     ids = {name: key for key, name in names.items()}
     listed = re.sub(r"(?<=_list=)[A-Z,]+$", lambda m: ",".join(ids[n] for n in m[0].split(",")), query)
+    listed = re.sub(r"(?<=[a-z]/)[A-Z]\b|(?<=:(?:above|below)=)[A-Z]\b", lambda m: ids.get(m[0], m[0]), listed)
     pairs = [*pairs_of(listed, client.base), ("_tag", f"urn:spec|{mark}")]
     answer = client.get(f"/{type_name}", params=pairs)
     if expected == "refused":

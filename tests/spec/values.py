@@ -20,6 +20,7 @@ _SPECIAL: dict[str, JSON] = {
     "RiskAssessment": {"status": "final", "subject": {"reference": "Patient/spec-nobody"}},
     "Invoice": {"status": "issued"},
     "Encounter": {"status": "finished"},
+    "DocumentReference": {"status": "current", "content": [{"attachment": {"contentType": "text/plain"}}]},
     "List": {"status": "current", "mode": "working"},
     "Questionnaire": {"status": "active"},
 }
@@ -73,6 +74,8 @@ def _coding(text: str) -> JSON:
 
 
 def _concept(text: str) -> tuple[str, Any]:
+    if text.startswith("code "):
+        return "", text.removeprefix("code ")
     if text.startswith("text "):
         return "", {"text": text.removeprefix("text ")}
     return "", {"coding": [_coding(part) for part in text.split(" + ")]}
@@ -147,13 +150,16 @@ _READERS: dict[str, Callable[[str], tuple[str, Any]]] = {
     "class": lambda text: ("", _coding(text)),
     "encounter": _reference,
     "item": _reference,
+    "location": _reference,
     "partOf": _reference,
     "position": _position,
     "performer": _reference,
     "serviceProvider": _reference,
     "subject": _reference,
+    "target": _reference,
     "managingOrganization": _reference,
     "generalPractitioner": _reference,
     "value": _own,
     "totalGross": _money,
+    "valueCodeableConcept": _concept,
 }

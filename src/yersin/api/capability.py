@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import version
 
 import msgspec
 
 from yersin.fhir import r4
-from yersin.fhir.parameters import Parameter, parameters
+from yersin.fhir.parameters import Parameter, epoch, parameters
 from yersin.search.compartment import NAMES
 from yersin.search.composite import can_be_searched
 
@@ -45,11 +45,11 @@ async def metadata(request: Request) -> Response:
 
 def public(base: str, operations: Operations) -> Response:
     """Answer of the one address that is open to everybody: clients learn here how to sign in."""
-    return Response(body=_statement(base, operations))
+    return Response(body=_statement(base, operations, epoch()))
 
 
-@cache
-def _statement(base: str, operations: Operations) -> bytes:
+@lru_cache(maxsize=8)
+def _statement(base: str, operations: Operations, _epoch: int) -> bytes:
     rest = {
         "mode": "server",
         "extension": [{"url": _WEBSOCKET, "valueUri": base.replace("http", "ws", 1)}],
@@ -100,7 +100,7 @@ def _resource(name: str, operations: Operations) -> dict[str, object]:
             "operation": _operations(name, operations),
         }
         return _stated(audited)
-    references = sorted(c for c, p in parameters(name).items() if p.kind == "reference")
+    references = sorted(c for c, p in parameters(name).items() if p.kind == "reference" and not p.waiting)
     stored = {
         "type": name,
         "interaction": [{"code": code} for code in _INTERACTIONS],
@@ -121,22 +121,23 @@ def _resource(name: str, operations: Operations) -> dict[str, object]:
 
 def _parameters(name: str, only: set[str] | None) -> list[dict[str, str]]:
     listed = sorted(parameters(name).items())
-    return [_parameter(p) for c, p in listed if can_be_searched(p) and (only is None or c in only)]
+    return [_parameter(p) for c, p in listed if can_be_searched(p) and not p.waiting and (only is None or c in only)]
 
 
 def _parameter(parameter: Parameter) -> dict[str, str]:
-    return {"name": parameter.code, "type": parameter.kind}
+    defined = {"definition": parameter.url} if parameter.url else {}
+    return {"name": parameter.code, **defined, "type": parameter.kind}
 
 
-@cache
-def _reference_targets() -> dict[str, list[str]]:
+@lru_cache(maxsize=2)
+def _reference_targets(_epoch: int) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for source in r4.TYPE_NUMBER:
         for code, parameter in parameters(source).items():
-            for target in parameter.targets if parameter.kind == "reference" else ():
+            for target in parameter.targets if parameter.kind == "reference" and not parameter.waiting else ():
                 found.setdefault(target, []).append(f"{source}:{code}")
     return found
 
 
 def _referring(name: str) -> list[str]:
-    return sorted(_reference_targets().get(name, []))
+    return sorted(_reference_targets(epoch()).get(name, []))

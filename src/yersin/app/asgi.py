@@ -119,6 +119,7 @@ class Application:
                     if room.living:
                         await stack.enter_async_context(room.living(kept, ground, settings.data_dir))
                 self._pages = pages(self._house, kept=kept)
+                await stack.enter_async_context(ground.extending.listening())
                 await stack.enter_async_context(periodic.running(ground.database, tasks_of(ground)))
                 spare_the_collector()
                 yield

@@ -8,7 +8,7 @@ from yersin import settings
 from yersin.api.bulk import Exporter
 from yersin.api.subscriptions import Deliverer, Follower
 from yersin.api.subscriptions.outgoing import Caller
-from yersin.guard import audit
+from yersin.guard import audit, reindexing
 from yersin.guard.access import Ground
 from yersin.jobs.periodic import Task
 
@@ -59,4 +59,13 @@ def delivering(ground: Ground) -> Task:
     return Task(name="subscriptions.delivering", every=0.5, work=Deliverer(ground, caller).work)
 
 
-TASKS = (filing, clearing, exporting, following, delivering)
+def indexing(ground: Ground) -> Task:
+    """Make anew what resources are found by, a batch at a time: for new search parameters, and where somebody asked."""
+
+    async def work() -> bool:
+        return await reindexing.work(ground)
+
+    return Task(name="index.walking", every=1.0, work=work)
+
+
+TASKS = (filing, clearing, exporting, following, delivering, indexing)

@@ -39,5 +39,5 @@ async def work(settings: Settings) -> None:
 
 async def _work(settings: Settings, url: str) -> None:
     await prepared(url)
-    async with opened(settings, url) as ground:
+    async with opened(settings, url) as ground, ground.extending.listening():
         await periodic.serve(ground.database, tasks_of(ground))

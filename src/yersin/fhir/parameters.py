@@ -1,12 +1,13 @@
-"""The search parameters of R4, one mapping for each resource type, and its compartments.
+"""The search parameters of R4, one mapping for each resource type, those added at run time, and compartments.
 
+What was added lies in the database; a process learns it as a whole (`learn`), and knows one database only.
 The table r4/search.json is generated (tools/generate_search.py).
 Source: https://hl7.org/fhir/R4/searchparameter-registry.html and https://hl7.org/fhir/R4/compartmentdefinition.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -35,6 +36,7 @@ class Parameter:
     `key`: its range rows carry the code at that path, counted from the parent that many steps down.
     `form` of a composite: `rows` (keyed range rows), `pair` (tokens of pairs), `and` (all its parts match).
     `rows`: the `param` numbers of the range rows to look at. `targets` empty: any type.
+    Of one that was added: `url` names it, `place` is its element of `srt`, `waiting` says why it is not searched yet.
     """
 
     type: str
@@ -51,6 +53,9 @@ class Parameter:
     form: str = ""
     components: tuple[Component, ...] = ()
     rows: tuple[int, ...] = ()
+    url: str = ""
+    place: int = -1
+    waiting: str = ""
 
     @property
     def exact(self) -> bool:
@@ -97,14 +102,81 @@ def _parameter(type_name: str, row: dict[str, Any], rows: Mapping[str, dict[str,
 
 
 @cache
-def parameters(type_name: str) -> Mapping[str, Parameter]:
-    """Give every search parameter of a type by its code, those of Resource included; an unknown type has none."""
+def built_in(type_name: str) -> Mapping[str, Parameter]:
+    """Give R4's search parameters of a type by their codes, those of Resource included; an unknown type has none."""
     types = _table()["types"]
     if type_name not in types:
         return MappingProxyType({})
     listed = [*types["Resource"], *(types[type_name] if type_name != "Resource" else ())]
     rows = {row["code"]: row for row in listed}
     return MappingProxyType({code: _parameter(type_name, row, rows) for code, row in rows.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What was added to a type, by how many changes (`generation`)."""
+
+    generation: int = 0
+    added: tuple[Parameter, ...] = ()
+
+
+class _Known:
+    """What this process has learnt."""
+
+    def __init__(self) -> None:
+        self.learnt: Mapping[str, Learnt] = {}
+        self.whole: Mapping[str, Mapping[str, Parameter]] = {}
+        self.epoch = 0
+        self.index_epoch = 0
+
+
+_known = _Known()
+_NOTHING = Learnt()
+
+
+def parameters(type_name: str) -> Mapping[str, Parameter]:
+    """Give every search parameter of a type by its code, those added at run time included."""
+    return _known.whole.get(type_name) or built_in(type_name)
+
+
+def learn(found: Mapping[str, Learnt]) -> bool:
+    """Know from now on what was added to the types, and to no other; answers whether that is something new."""
+    if found == _known.learnt:
+        return False
+    whole = {
+        name: MappingProxyType({**built_in(name), **{p.code: p for p in learnt.added}})
+        for name, learnt in found.items()
+        if learnt.added
+    }
+    if _indexed(found) != _indexed(_known.learnt):
+        _known.index_epoch += 1
+    _known.learnt, _known.whole, _known.epoch = found, whole, _known.epoch + 1
+    return True
+
+
+def _indexed(found: Mapping[str, Learnt]) -> object:
+    """What of it changes how resources are indexed."""
+    return {name: (one.generation, [(p.number, p.paths) for p in one.added]) for name, one in found.items()}
+
+
+def generation(type_name: str) -> int:
+    """Number of changes to the parameters of a type that this process knows of."""
+    return _known.learnt.get(type_name, _NOTHING).generation
+
+
+def epoch() -> int:
+    """Number that rises whenever this process learns something new: what is made from parameters is made anew."""
+    return _known.epoch
+
+
+def index_epoch() -> int:
+    """Number that rises whenever what this process learns changes how resources are indexed."""
+    return _known.index_epoch
+
+
+def implied_system(struct: str, element: str) -> str:
+    """Name the code system that an element of a struct is bound to; empty for any other."""
+    return str(_table()["systems"].get(f"{struct}.{element}", ""))
 
 
 @cache
@@ -120,12 +192,27 @@ def compartment(name: str, type_name: str) -> tuple[str, ...]:
 
 
 @cache
+def _built_in_strings(type_name: str) -> tuple[str, ...]:
+    return tuple(sorted(p.code for p in built_in(type_name).values() if p.kind == "string" and not p.covers))
+
+
 def sorted_strings(type_name: str) -> tuple[str, ...]:
-    """List the string parameters that own an element of `srt`, in its order; a covered one sorts as what it covers."""
-    return tuple(sorted(p.code for p in parameters(type_name).values() if p.kind == "string" and not p.covers))
+    """List the string parameters that own an element of `srt`, in its order; a covered one sorts as what it covers.
+
+    "" is an element that nobody owns any more.
+    """
+    own = _built_in_strings(type_name)
+    added = {p.place: p.code for p in _known.learnt.get(type_name, _NOTHING).added if p.place >= 0}
+    return (*own, *(added.get(place, "") for place in range(len(own), max(added, default=-1) + 1)))
+
+
+def free_place(type_name: str, taken: Sequence[int]) -> int:
+    """Give the first element of `srt` that no string parameter owns."""
+    first = len(_built_in_strings(type_name))
+    return next(place for place in range(first, first + len(taken) + 1) if place not in taken)
 
 
 @cache
 def main_date(type_name: str) -> Parameter | None:
     """Give the date parameter kept in the row itself, by which the type is sorted and paged."""
-    return next((p for p in parameters(type_name).values() if p.main), None)
+    return next((p for p in built_in(type_name).values() if p.main), None)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from yersin.db import Connection, Database, UniqueViolationError
+from yersin.db import CheckViolationError, Connection, Database, UniqueViolationError
 from yersin.db.failure import Clash, busy
 from yersin.db.grouped import Grouped
 from yersin.db.sql import Sql
@@ -29,7 +29,8 @@ from yersin.store import histories
 from yersin.store.identity import row_id
 from yersin.store.versions import Version
 
-from . import alone, audit, roles, showing
+from . import alone, audit, extending, roles, showing
+from .extending import Extending
 from .keys import Keys
 from .laws import Laws
 from .profiling import ROUNDS, Profiling, Unlearnt
@@ -55,9 +56,11 @@ class Ground:
     #: whether references to resources of this server must name one that exists
     has_known_references: bool = False
     profiling: Profiling = field(init=False)
+    extending: Extending = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "profiling", Profiling(self.database, self.indexer))
+        object.__setattr__(self, "extending", Extending(self.database))
 
     def access(self, who: Who) -> Access:
         """Open an access for an asker."""
@@ -67,11 +70,13 @@ class Ground:
 class Access:
     """What one asker may do, for one request."""
 
-    __slots__ = ("_may_learn", "ground", "is_judged", "scope", "who")
+    __slots__ = ("_may_learn", "ground", "has_extended", "is_judged", "scope", "who")
 
     def __init__(self, ground: Ground, who: Who) -> None:
         #: whether what is written must have no error; an import says so itself
         self.is_judged = True
+        #: whether a write of this access has changed what is searched by
+        self.has_extended = False
         self._may_learn = True
         self.ground = ground
         self.who = who
@@ -209,6 +214,10 @@ class Access:
                 return await work()
             except Unlearnt:
                 await self.ground.profiling.learn()
+            except CheckViolationError as error:
+                if not more or not extending.is_late(error):
+                    raise
+                await self.ground.extending.learn()
         raise AssertionError("the last round may not ask for more")
 
     async def atomically(self, work: Callable[[Writing], Awaitable[T]], *, attempt: audit.Entry = _A_WRITE) -> T:
@@ -224,7 +233,12 @@ class Access:
                 raise busy(Clash) from error
 
         async with self._refusals_recorded(attempt):
-            return await self._learning(partial(self.ground.database.retrying, once))
+            outcome = await self._learning(partial(self.ground.database.retrying, once))
+        if self.has_extended:
+            # the other processes hear of it
+            self.has_extended = False
+            await self.ground.extending.learn()
+        return outcome
 
     @asynccontextmanager
     async def _refusals_recorded(self, attempt: audit.Entry) -> AsyncIterator[None]:

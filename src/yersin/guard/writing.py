@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from yersin.store.identity import RowId, new_id, row_id
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
-from . import audit, care, laws, opening, references, subscribing
+from . import audit, care, extending, laws, opening, references, subscribing
 from .roles import may
 from .scope import in_chart
 
@@ -117,6 +117,7 @@ class Writing:
         await opening.refuse_passing_on(self, [d for d in drafts if d.write.key not in judged])
         moments = await store.write(self.connection, [w for w in writes if w is not None])
         await self._keep_care(drafts, locked)
+        await self._keep_parameters(drafts, {d.write.key for d in drafts} & {w.key for w in writes if w is not None})
         done = [w for w in writes if w is not None]
         versions = dict(zip((w.key for w in done), zip(done, moments, strict=True), strict=True))
         outcome = [written(*versions[d.write.key]) for d in drafts if d.write.key in versions]
@@ -214,6 +215,15 @@ class Writing:
             return None
         return await reading.read(self.connection, d.type, RowId(d.write.id, d.write.name), self.access.scope)
 
+    async def _keep_parameters(self, drafts: Sequence[Draft], changed: Collection[tuple[int, UUID]]) -> None:
+        told = [
+            (d.write, None if d.write.op == "D" else written(d.write, datetime.now(UTC)).version.resource())
+            for d in drafts
+            if d.type == extending.TYPE and d.write.key in changed
+        ]
+        if told:
+            await extending.put(self.access, self.connection, told)
+
     async def _keep_care(self, drafts: Sequence[Draft], locked: Locks) -> None:
         told = [
             care.Told(*d.write.key, d.write.pat, _still_authored(d, locked.get(d.write.key)), d.write.key not in locked)
@@ -250,6 +260,8 @@ async def judge(access: Access, changes: Sequence[Change]) -> None:
         type_name = change.type if isinstance(change, Delete) else type(change.resource).__name__
         _require_role(access, type_name, new=isinstance(change, Create))
         access.who.require_grant(type_name, _VERB[type(change)])
+        if type_name == extending.TYPE:
+            extending.require(access, None if isinstance(change, Delete) else change.resource)
     await access.require_good([change.resource for change in changes if not isinstance(change, Delete)])
 
 
@@ -350,6 +362,7 @@ def columns(index: Row, key: bytes) -> dict[str, Any]:
         "d_hi": index.d_hi,
         "txt": index.txt or None,
         "srt": index.srt or None,
+        "ixv": index.ixv,
     }
     return {**columns, "ranges": ranges}
 

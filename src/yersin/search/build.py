@@ -34,6 +34,8 @@ class Row:
     srt: list[str]
     ranges: list[Range]
     patients: list[str]
+    #: version of the index that made it
+    ixv: int = 0
 
 
 class Build:

@@ -49,7 +49,7 @@ def compile_one(criterion: Criterion, clause: Where) -> None:
     """Add one criterion to a clause."""
     kind = criterion.parameter.kind
     if criterion.modifier == "missing":
-        missing(criterion, clause)
+        (composite.missing if kind == "composite" else missing)(criterion, clause)
     elif kind in _KINDS:
         _KINDS[kind](criterion, clause)
     else:

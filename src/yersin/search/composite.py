@@ -14,8 +14,10 @@ from yersin.fhir.parameters import Parameter, parameters
 from yersin.fhir.problem import problem
 
 from . import date, number, quantity, string, token
+from .missing import has_value, is_absent
 from .page import Criterion
-from .tokens import hashes, key_text, pair
+from .tokens import hashes, key_text, pair, reference_query
+from .tokens import present as present_token
 from .where import Where, either, refuse_modifier, refuse_value
 
 _DOLLAR = re.compile(r"(?<!\\)\$")
@@ -36,12 +38,19 @@ def can_be_searched(parameter: Parameter) -> bool:
 def where(criterion: Criterion, clause: Where) -> None:
     """Add a composite criterion."""
     if criterion.modifier:
-        raise refuse_modifier(criterion, ())
+        raise refuse_modifier(criterion, ("missing",))
     parameter = criterion.parameter
     if not can_be_searched(parameter):
         text = f"{parameter.code} cannot be searched: no index keeps its parts together."
         raise problem("not-supported", text, expression=criterion.place)
     clause.add(either([f"({_one(criterion, value, clause)})" for value in criterion.values]))
+
+
+def missing(criterion: Criterion, clause: Where) -> None:
+    """Require that the parts of a composite stand together somewhere, or that they do not."""
+    absent = is_absent(criterion)
+    together = present(criterion.parameter, clause)
+    clause.add(f"NOT ({together})" if absent else together)
 
 
 def _one(criterion: Criterion, value: str, clause: Where) -> str:
@@ -50,11 +59,13 @@ def _one(criterion: Criterion, value: str, clause: Where) -> str:
     if len(parts) != len(parameter.components) or not all(parts):
         form = "$".join(part.code for part in parameter.components)
         raise refuse_value(criterion, value, f"write {form}.")
-    inner = replace(clause, required=[], parts=[])
+    if parameter.form == "pair" and parameter.covers:
+        known = parameters(parameter.type)
+        return either([f"({_one(replace(criterion, parameter=known[c]), value, clause)})" for c in parameter.covers])
+    inner = apart(clause)
     if parameter.form == "pair":
-        codes = parameter.covers or (parameter.code,)
-        left, right = (_form(part) for part in parts)
-        inner.any_token([pair(code, left, right) for code in codes])
+        lefts, rights = (_forms(parameter, n, part, clause) for n, part in enumerate(parts))
+        inner.any_token([pair(parameter.code, left, right) for left in lefts for right in rights])
     elif parameter.form == "rows":
         _beside(criterion, parts[0], parts[1], inner)
     else:
@@ -80,6 +91,32 @@ def _beside(criterion: Criterion, code: str, value: str, clause: Where) -> None:
     clause.beside = None
 
 
-def _form(text: str) -> str:
+def apart(clause: Where) -> Where:
+    """Give a clause of its own for a part of another: its conditions can be joined and negated as a whole."""
+    return replace(clause, required=[], parts=[], since=[], before=[])
+
+
+def present(parameter: Parameter, clause: Where) -> str:
+    """Return the condition that all parts of a composite stand together somewhere."""
+    known = parameters(parameter.type)
+    if parameter.form == "pair" and parameter.covers:
+        return either([f"({present(known[code], clause)})" for code in parameter.covers])
+    inner = apart(clause)
+    if parameter.form == "pair":
+        inner.any_token([present_token(parameter.code)])
+    elif parameter.form == "rows":
+        inner.in_ranges((*parameter.rows, *(-n for n in parameter.rows)), "x.key <> 0")
+    else:
+        for component in parameter.components:
+            has_value(known[component.code], inner)
+    return inner.text()
+
+
+def _forms(parameter: Parameter, place: int, text: str, clause: Where) -> list[str]:
+    """Give the texts that one side of a pair may have, as the index has them."""
+    component = parameter.components[place]
+    if component.kind == "reference":
+        asked = reference_query(parameters(parameter.type)[component.code], text, base=clause.base)
+        return [each.partition(">")[2] for each in asked]
     system, bar, code = text.replace("\\|", "|").rpartition("|")
-    return f"{system}|{code.lower()}" if bar else f"*|{text.lower()}"
+    return [f"{system}|{code.lower()}" if bar else f"*|{text.lower()}"]

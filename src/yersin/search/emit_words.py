@@ -165,16 +165,18 @@ def _address(b: Build, s: Slot, value: Any) -> None:
 
 
 def _pair(b: Build, s: Slot, value: Any) -> None:
-    left, right = ([f for kind, find in part for v in find(value) for f in _forms(kind, v)] for part in s.parts)
-    b.texts += [tokens.pair(s.code, one, two) for one in left for two in right]
+    left, right = ([f for kind, find in part for v in find(value) for f in _forms(kind, v, b.base)] for part in s.parts)
+    pairs = [tokens.pair(s.code, one, two) for one in left for two in right]
+    if pairs:
+        b.texts += [*pairs, tokens.present(s.code)]
 
 
-def _forms(kind: str, value: Any) -> list[str]:
+def _forms(kind: str, value: Any, base: str) -> list[str]:
     """Give the forms of one side of a pair: `system|code` and `*|code`, or a reference's text."""
     if kind == "CodeableConcept":
-        return [form for coding in value.coding or () for form in _forms("Coding", coding)]
+        return [form for coding in value.coding or () for form in _forms("Coding", coding, base)]
     if kind == "Reference":
-        return [tokens.reference_text(value.reference)] if value.reference is not None else []
+        return [tokens.reference_text(value.reference, base)] if value.reference is not None else []
     if kind == "Coding":
         return [f"*|{value.code.lower()}", f"{value.system or ''}|{value.code.lower()}"] if value.code else []
     text = tokens.BOOLEANS[value] if isinstance(value, bool) else str(value).lower()

@@ -17,7 +17,7 @@ from uuid import UUID
 from yersin.db import Connection
 from yersin.db.sql import Sql
 from yersin.fhir.expressions import extractor
-from yersin.fhir.parameters import Parameter, compartment, parameters
+from yersin.fhir.parameters import Parameter, built_in, compartment, parameters
 from yersin.fhir.problem import Problem, problem
 from yersin.store.identity import row_id
 from yersin.store.reading import Scope, version_of
@@ -194,8 +194,8 @@ def place_mark(type_name: str, code: str) -> str | None:
 
     "" where no mark is needed, None where the place says nothing about this reference.
     """
-    known, codes = parameters(type_name), compartment("Patient", type_name)
-    element = _element(type_name, code)
+    known, codes = built_in(type_name), compartment("Patient", type_name)
+    element = _element(type_name, code) if code in known else None
     if not codes or element is None or element != _element(type_name, codes[0]):
         return None
     named = [c for c, p in known.items() if not p.covers and _is_of_patients(p) and _element(type_name, c) == element]
@@ -206,7 +206,7 @@ def place_mark(type_name: str, code: str) -> str | None:
 
 def _element(type_name: str, code: str) -> tuple[str, ...] | None:
     """Name the one element, never repeated, that a reference parameter looks at."""
-    known = parameters(type_name)
+    known = built_in(type_name)
     paths = [p for c in known[code].covers or (code,) for p in known[c].paths]
     if len(paths) != 1 or paths[0].type != "Reference" or any(step.many for step in paths[0].steps):
         return None

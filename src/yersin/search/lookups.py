@@ -26,6 +26,7 @@ from yersin.store.reading import Scope, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
+from . import hierarchy
 from .include import targets
 from .joins import Ids, Joiner, too_costly
 from .page import Condition, Lookup, Query
@@ -58,6 +59,8 @@ async def condition(joiner: Joiner, query: Query, asked: Lookup) -> Condition:
         return await _listed(joiner.connection, joiner.indexer, joiner.scope, query.type, asked)
     if asked.modifier in ("text", "_text", "_content"):
         return await _read(joiner, query, asked)
+    if asked.parameter is not None and asked.parameter.kind == "reference":
+        return Tokens(numbers=await hierarchy.tokens(joiner, asked.parameter, asked), negated=False)
     return await _codes(joiner.connection, joiner.indexer, asked)
 
 

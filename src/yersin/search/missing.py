@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from yersin.fhir.parameters import Parameter
+
 from .page import Criterion
 from .tokens import present
 from .where import Where, refuse_modifier, refuse_value
@@ -14,10 +16,19 @@ _ALWAYS = frozenset({"_id", "_lastUpdated"})
 
 def missing(criterion: Criterion, clause: Where) -> None:
     """Require that a parameter has a value, or that it has none."""
-    parameter = criterion.parameter
+    if not has_value(criterion.parameter, clause, absent=is_absent(criterion)):
+        raise refuse_modifier(criterion, ())
+
+
+def is_absent(criterion: Criterion) -> bool:
+    """Whether a criterion asks for what has no value. Raises Problem for what says neither."""
     if criterion.values not in (("true",), ("false",)):
         raise refuse_value(criterion, ",".join(criterion.values), "write true or false.")
-    absent = criterion.values == ("true",)
+    return criterion.values == ("true",)
+
+
+def has_value(parameter: Parameter, clause: Where, *, absent: bool = False) -> bool:
+    """Require that a parameter has a value, or that it is absent; answers false where no index says it."""
     if parameter.code in _ALWAYS:
         clause.add("false" if absent else "true")
     elif parameter.main:
@@ -29,4 +40,5 @@ def missing(criterion: Criterion, clause: Where) -> None:
     elif parameter.kind == "special":
         clause.in_ranges((parameter.number,), "true", negated=absent)
     else:
-        raise refuse_modifier(criterion, ())
+        return False
+    return True

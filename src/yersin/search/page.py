@@ -21,6 +21,7 @@ _LATER = frozenset({"_filter", "_query", "_contained", "_containedType", "_eleme
 #: what is answered by the content of resources or of others, not by an index
 _LOOKED_UP = frozenset({"_list", "_text", "_content"})
 _TOKEN_LOOKED_UP = frozenset({"text", "in", "not-in", "above", "below"})
+_REFERENCE_LOOKED_UP = frozenset({"above", "below"})
 #: steps of a chain
 DEPTH_LIMIT = 10
 #: types that one step of a chain may lead to
@@ -244,7 +245,8 @@ class _Reader:
             self.lookups.append(Lookup(place=name, parameter=None, modifier=code, values=split(value)))
             return
         parameter = self._parameter(code, name)
-        if parameter.kind == "token" and code != "_id" and modifier in _TOKEN_LOOKED_UP:
+        looked_up = parameter.kind == "token" and code != "_id" and modifier in _TOKEN_LOOKED_UP
+        if looked_up or (parameter.kind == "reference" and modifier in _REFERENCE_LOOKED_UP):
             self.lookups.append(Lookup(place=name, parameter=parameter, modifier=modifier, values=split(value)))
         else:
             self.criteria.append(Criterion(parameter=parameter, modifier=modifier, values=split(value)))
@@ -254,7 +256,7 @@ class _Reader:
         if parameter is None:
             text = f"{self.type} has no search parameter {code}. It has: {', '.join(sorted(self.known))}."
             raise problem("not-supported", text, expression=name)
-        return parameter
+        return _whole(parameter, name)
 
     def _chain(self, name: str, value: str) -> Join:
         """Read `subject:Patient.name`: the reference, the type it leads to or any that fits, and what is asked there."""
@@ -284,7 +286,7 @@ class _Reader:
                 f"{name}: write _has:Type:reference:parameter, where the reference is a search parameter of that type."
             )
             raise problem("not-supported", text, expression=name)
-        parameter = _followed(parameter, name)
+        parameter = _followed(_whole(parameter, name), name)
         if parameter.targets and self.type not in parameter.targets:
             text = f"{name}: {code} of {source} does not refer to {self.type}, but to {', '.join(parameter.targets)}."
             raise problem("invalid", text, expression=name)
@@ -319,7 +321,7 @@ class _Reader:
                 f"{self.type} cannot be sorted by {code}. It can by: {', '.join(can)}.",
                 expression="_sort",
             )
-        return Sort(parameter=parameter, descending=part.startswith("-"))
+        return Sort(parameter=_whole(parameter, "_sort"), descending=part.startswith("-"))
 
     def _take_inclusion(self, name: str, value: str) -> None:
         kind, _, modifier = name.partition(":")
@@ -340,14 +342,22 @@ class _Reader:
         if code == "*" or (source, code) == ("*", ""):
             types = [source] if source != "*" else [*r4.TYPE_NUMBER] if reverse else [self.type]
             every = [p for t in types for p in parameters(t).values() if p.kind == "reference" and not p.covers]
-            every = [p for p in every if not reverse or self.type in p.targets or not p.targets]
+            every = [p for p in every if not p.waiting and (not reverse or self.type in p.targets or not p.targets)]
             if every:
                 return every
         parameter = parameters(source).get(code)
         if parameter is None or parameter.kind != "reference":
             text = f"{place}: write Type:parameter, where the parameter is a reference of that type, or *."
             raise problem("invalid", text, expression=place.partition("=")[0])
-        return [parameter]
+        return [_whole(parameter, place.partition("=")[0])]
+
+
+def _whole(parameter: Parameter, name: str) -> Parameter:
+    """Refuse to search by what is not indexed whole yet."""
+    if parameter.waiting:
+        text = f"{parameter.code} of {parameter.type} is still being indexed ({parameter.waiting}). Search by it once that is done."
+        raise problem("not-supported", text, expression=name)
+    return parameter
 
 
 def _fits(type_name: str, rest: str) -> bool:
@@ -358,7 +368,7 @@ def _fits(type_name: str, rest: str) -> bool:
         return parameter is not None and (not parameter.targets or type_name in parameter.targets)
     head, dot, further = rest.partition(".")
     parameter = parameters(type_name).get(head.partition(":")[0])
-    if parameter is None:
+    if parameter is None or parameter.waiting:
         return head in _LOOKED_UP
     if not dot:
         return True

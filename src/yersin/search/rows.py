@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from yersin.fhir.parameters import sorted_strings
+from yersin.fhir.parameters import index_epoch, sorted_strings
 from yersin.search import emit_ranges, emit_words, tokens
 from yersin.search.build import Build, Row
 from yersin.search.extract import Emitter, compile_type
 from yersin.search.terms import Terms
+from yersin.store.schema import index_version
 
 PEOPLE = {"Patient", "Practitioner", "RelatedPerson", "Person"}
 EMITTERS: dict[tuple[str, str], Emitter] = {**emit_words.EMITTERS, **emit_ranges.EMITTERS}
@@ -28,15 +29,22 @@ class Indexer:
         self.terms = terms
         self.zone = zone
         self.base = base
-        self._types: dict[str, tuple[Callable[[Any, Build], None], int]] = {}
+        self._types: dict[str, tuple[Callable[[Any, Build], None], int, int]] = {}
+        self._epoch = index_epoch()
         self._memory: dict[Any, Any] = {}
 
     def index(self, resource: Any) -> Row:
         """Make the row of a resource."""
         name = type(resource).__name__
+        if self._epoch != index_epoch():
+            self._forget()
         known = self._types.get(name)
         if known is None:
-            known = self._types[name] = (compile_type(name, EMITTERS), len(sorted_strings(name)))
+            known = self._types[name] = (
+                compile_type(name, EMITTERS),
+                len(sorted_strings(name)),
+                index_version(name),
+            )
         if len(self._memory) > _REMEMBERED:
             self._memory.clear()
         build = Build(self.key, self.zone, self.base, self._memory, known[1])
@@ -45,7 +53,15 @@ class Indexer:
         known[0](resource, build)
         if name in PEOPLE:
             emit_words.person_found(build, resource)
-        return build.row()
+        row = build.row()
+        row.ixv = known[2]
+        return row
+
+    def _forget(self) -> None:
+        """Begin anew with the parameters there are now."""
+        self._epoch = index_epoch()
+        self._types.clear()
+        self._memory.clear()
 
     def hashes(self, texts: Iterable[str]) -> tuple[int, ...]:
         """Hash token texts under this database's key: the query side asks with the same numbers."""

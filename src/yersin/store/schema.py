@@ -7,16 +7,38 @@ so that the same tables can be spread over machines by it (docs/adr/0003-tables.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
 from yersin.fhir import r4
-from yersin.fhir.parameters import parameters
+from yersin.fhir.parameters import built_in, generation
 
 #: version of the index rows that `search.rows` makes; raise it when an extractor changes and old rows must be remade
 INDEX_VERSION = 1
+#: versions of one generation: a type's index begins a new generation whenever its search parameters change
+GENERATION = 32
+#: generations that `ixv` has room for
+GENERATIONS_LIMIT = 1023
 
 
 #: main dates that cover more (months, years, periods) are long spans
 SHORT_SPAN = timedelta(hours=25)
+
+
+def first_version(number: int) -> int:
+    """First version of a generation: a row at this or a later one was made with its search parameters."""
+    return number * GENERATION
+
+
+def index_version(type_name: str) -> int:
+    """Version of the index rows that this process makes of a type."""
+    return first_version(generation(type_name)) + _release_version(type_name)
+
+
+@cache
+def _release_version(type_name: str) -> int:
+    """Version of this release. Pairs say since then that they are there, and one pair more is kept."""
+    pairs = any(p.form == "pair" for p in built_in(type_name).values())
+    return INDEX_VERSION + pairs
 
 
 def table(type_name: str) -> str:
@@ -32,18 +54,18 @@ def range_table(type_name: str) -> str:
 def has_ranges(type_name: str) -> bool:
     """Whether a type has parameters that live in its range table."""
     return any(
-        p.kind in ("date", "number", "quantity", "composite") and not p.main for p in parameters(type_name).values()
+        p.kind in ("date", "number", "quantity", "composite") and not p.main for p in built_in(type_name).values()
     )
 
 
 def has_text(type_name: str) -> bool:
     """Whether a type has string parameters."""
-    return any(p.kind == "string" for p in parameters(type_name).values())
+    return any(p.kind == "string" for p in built_in(type_name).values())
 
 
 def has_main_date(type_name: str) -> bool:
     """Whether a type has a date that lies in its own row (`d_lo`, `d_hi`)."""
-    return any(p.main for p in parameters(type_name).values())
+    return any(p.main for p in built_in(type_name).values())
 
 
 def long_span(row: str = "") -> str:

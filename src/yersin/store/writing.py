@@ -17,7 +17,7 @@ import msgspec
 from yersin.db import Connection
 from yersin.fhir import r4
 
-from .schema import INDEX_VERSION, has_ranges, range_table, table
+from .schema import has_ranges, range_table, table
 
 #: from this many first versions in one transaction on, rows are copied instead of inserted
 COPY_FROM = 6
@@ -53,6 +53,8 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     d_hi: datetime | None = None
     txt: str | None = None
     srt: Sequence[str] | None = None
+    #: version of the index that made these
+    ixv: int = 0
     ranges: Ranges = Ranges()
 
     @property
@@ -63,7 +65,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     def arguments(self) -> tuple[Any, ...]:
         """Arguments of the insert and replace statements."""
         number = r4.TYPE_NUMBER[self.type]
-        row = (number, self.id, self.pat, self.ver, self.name, self.owner, INDEX_VERSION, self.enc, self.content)
+        row = (number, self.id, self.pat, self.ver, self.name, self.owner, self.ixv, self.enc, self.content)
         # as text: the driver looks at each number of an array by itself, which takes longer than all else it does
         tokens = f"{{{str(list(self.tok))[1:-1]}}}"
         index = (self.d_lo, self.d_hi, self.txt, self.srt, tokens)
@@ -278,7 +280,7 @@ async def _write_one(connection: Connection, one: Write) -> datetime:
         number = r4.TYPE_NUMBER[one.type]
         return await _moment(connection, _remove_sql(one.type), (number, one.id, one.old_pat, one.ver))
     if one.old_pat is not None and one.old_pat != one.pat:
-        await _move(connection, one.type, one.id, one.old_pat, one.pat)
+        await _move(connection, one, one.old_pat)
     if one.op == "C":
         sql = insert_sql(one.type) if one.ver == 1 else _revive_sql(one.type)
         return await _moment(connection, sql, one.arguments())
@@ -290,13 +292,21 @@ async def _moment(connection: Connection, sql: str, arguments: Sequence[Any]) ->
     return moment
 
 
-async def _move(connection: Connection, type_name: str, id_: UUID, old: UUID, new: UUID) -> None:
-    """Carry a row and its history to another patient's place."""
-    tables = [table(type_name), *([range_table(type_name)] if has_ranges(type_name) else [])]
-    for name in tables:
-        await connection.execute(f"UPDATE {name} SET pat = $3 WHERE pat = $2 AND id = $1", id_, old, new)
+async def _move(connection: Connection, one: Write, old: UUID) -> None:
+    """Carry a row and its history to another patient's place; what the row is found by is about to be replaced."""
     await connection.execute(
-        "UPDATE history SET pat = $4 WHERE pat = $3 AND type = $1 AND id = $2", r4.TYPE_NUMBER[type_name], id_, old, new
+        f"UPDATE {table(one.type)} SET pat = $3, ixv = $4 WHERE pat = $2 AND id = $1", one.id, old, one.pat, one.ixv
+    )
+    if has_ranges(one.type):
+        await connection.execute(
+            f"UPDATE {range_table(one.type)} SET pat = $3 WHERE pat = $2 AND id = $1", one.id, old, one.pat
+        )
+    await connection.execute(
+        "UPDATE history SET pat = $4 WHERE pat = $3 AND type = $1 AND id = $2",
+        r4.TYPE_NUMBER[one.type],
+        one.id,
+        old,
+        one.pat,
     )
 
 
@@ -325,7 +335,7 @@ async def _copy_rows(connection: Connection, type_name: str, writes: Sequence[Wr
         schema_name="fhir",
         columns=_COLUMNS.split(", "),
         records=[
-            (w.id, w.pat, 1, w.name, INDEX_VERSION, w.enc, w.content, w.d_lo, w.d_hi, w.txt, w.srt, w.tok, moment)
+            (w.id, w.pat, 1, w.name, w.ixv, w.enc, w.content, w.d_lo, w.d_hi, w.txt, w.srt, w.tok, moment)
             for w in writes
         ],
     )

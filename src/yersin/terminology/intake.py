@@ -167,13 +167,23 @@ async def take_in(database: Database) -> int:
     taken = 0
     while waiting := await database.fetch(_WAITING, _NUMBERS, _BATCH):
         async with database.transaction() as connection:
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            for kind in KINDS:
-                ids = [row["id"] for row in waiting if row["type"] == r4.TYPE_NUMBER[kind]]
-                if ids:
-                    await _take(connection, kind, ids)
+            await _take_all(connection, waiting)
         taken += len(waiting)
     return taken
+
+
+async def take_in_within(connection: Connection) -> None:
+    """Do the same in an open transaction that writes, which may not wait for a second connection while it has one."""
+    while waiting := await connection.fetch(_WAITING, _NUMBERS, _BATCH):
+        await _take_all(connection, waiting)
+
+
+async def _take_all(connection: Connection, waiting: Sequence[Any]) -> None:
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    for kind in KINDS:
+        ids = [row["id"] for row in waiting if row["type"] == r4.TYPE_NUMBER[kind]]
+        if ids:
+            await _take(connection, kind, ids)
 
 
 async def _take(connection: Connection, kind: str, ids: Sequence[UUID]) -> None:

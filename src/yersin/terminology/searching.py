@@ -33,7 +33,7 @@ class Codes:
 
         Raises Problem: not-found, or too-costly above a limit.
         """
-        await intake.take_in(self._database)
+        await self._take_in(connection)
         finder = Finder(connection)
         kind, _, logical_id = value_set.partition("/")
         found = await (finder.stored(kind, logical_id) if kind == "ValueSet" else finder.value_set(value_set))
@@ -45,6 +45,12 @@ class Codes:
             raise _too_many(value_set, limit)
         return members
 
+    async def _take_in(self, connection: Connection) -> None:
+        if connection.is_in_transaction():
+            await intake.take_in_within(connection)
+        else:
+            await intake.take_in(self._database)
+
     async def below(self, connection: Connection, system: str, code: str, limit: int) -> Sequence[str]:
         """Give a code and those it subsumes. Raises Problem: not-found, or too-costly above a limit."""
         return await self._related(connection, _BELOW, system, code, limit)
@@ -54,7 +60,7 @@ class Codes:
         return await self._related(connection, _ABOVE, system, code, limit)
 
     async def _related(self, connection: Connection, statement: str, url: str, code: str, limit: int) -> Sequence[str]:
-        await intake.take_in(self._database)
+        await self._take_in(connection)
         finder = Finder(connection)
         system: System | None = await finder.system(url)
         if system is None:
