@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-
-import msgspec
 
 from yersin.fhir import encode, parse, r4
 from yersin.fhir.problem import Issue, Problem, problem
 from yersin.guard.access import Access
 from yersin.guard.writing import Update, Writing
-from yersin.store.identity import new_id
 
 from . import sources
+from .addresses import AllFiles, Places, id_of, settled
 from .conditions import query_of
 from .references import has_more, readdress, rewritten
 from .sources import UNREADABLE, Piece, Unit
@@ -35,7 +33,6 @@ COMMENT ON TABLE import_progress IS 'How many units of a file are in the databas
 #: transactions under way at once
 _ABREAST = 3
 _CONDITIONAL = re.compile(rb'("reference"\s*:\s*")([A-Z][A-Za-z]+\?[^"\\]+)(")')
-_URN = re.compile(r"urn:uuid:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})").fullmatch
 
 
 class FileVersion(NamedTuple):
@@ -85,7 +82,12 @@ class Importer:
     """Imports files under one access; `told` is called after every unit."""
 
     def __init__(
-        self, access: Access, told: Callable[[Report], None] | None = None, *, full: bool = False, drafts: bool = False
+        self,
+        access: Access,
+        told: Callable[[Report], None] | None = None,
+        *,
+        full: bool = False,
+        drafts: bool = False,
     ) -> None:
         #: whether XML out of order is mended, as guides that are drafts need it
         self.drafts = drafts
@@ -95,17 +97,19 @@ class Importer:
         self.access.is_judged = False
         self.report = Report()
         self._told = told
-        self._places: dict[str, bytes] = {}
+        self._found: dict[str, bytes] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, paths: Sequence[Path]) -> Report:
         """Import everything under some paths. Raises FileNotFoundError when one is not there."""
         listed = await asyncio.to_thread(sources.files, paths)
-        for path in listed:
-            self._learn(path)
+        return await self.take(listed, AllFiles(listed, drafts=self.drafts))
+
+    async def take(self, files: Iterable[Path], everywhere: AllFiles) -> Report:
+        """Import files as they come, `everywhere` being all that they may refer to."""
         try:
-            for path in listed:
-                await self._file(path)
+            for path in files:
+                await self._file(path, everywhere)
                 if sources.is_directory(path):
                     await self._all()  # the files after it refer to what is in it
                 self.report.files += 1
@@ -120,43 +124,32 @@ class Importer:
         if self._told is not None:
             self._told(self.report)
 
-    def _learn(self, path: Path) -> None:
-        """Remember where the entries of a bundle will be, so that other files can refer to them."""
-        if ".ndjson" in path.name or ".jsonl" in path.name:
-            return
-        try:
-            for unit in sources.units(path, drafts=self.drafts):
-                for piece in unit.pieces:
-                    self._settle(piece)
-        except (Problem, *UNREADABLE):
-            # said when the file's own turn comes
-            return
-
-    def _settle(self, piece: Piece) -> None:
-        kind = _kind_of(piece)
-        if piece.full_url and kind is not None:
-            self._places[piece.full_url] = f"{kind.resource_type}/{_id_of(piece, kind.id)}".encode()
-
-    async def _file(self, path: Path) -> None:
+    async def _file(self, path: Path, everywhere: AllFiles) -> None:
         version = await asyncio.to_thread(_version, path)
         done = await self._progress(version)
         try:
-            for unit in sources.units(path, drafts=self.drafts):
+            units: Iterable[Unit] = sources.units(path, drafts=self.drafts)
+            own: dict[str, bytes] = {}
+            if not sources.is_lines(path):
+                units = list(units)
+                own = settled(piece for unit in units for piece in unit.pieces)
+            places = Places(own, self._found, everywhere)
+            for unit in units:
                 if unit.number < done:
                     self.report.skipped += len(unit.pieces)
                     continue
-                await self._start(unit, version)
+                await self._start(unit, version, places)
         except Problem as refusal:
             self.report.findings += [Finding(file=path, place=None, issue=i) for i in refusal.issues]
         except UNREADABLE as error:
             text = f"The file cannot be read: {error}. Nothing of the rest was imported."
             self.report.findings.append(Finding(file=path, place=None, issue=Issue(code="structure", diagnostics=text)))
 
-    async def _start(self, unit: Unit, version: FileVersion) -> None:
+    async def _start(self, unit: Unit, version: FileVersion, places: Places) -> None:
         """Begin a unit once fewer than the limit are under way; units of one file follow each other."""
         while self._running and (unit.number or len(self._running) >= _ABREAST):
             await self._some()
-        self._running.add(asyncio.create_task(self._unit(unit, version)))
+        self._running.add(asyncio.create_task(self._unit(unit, version, places)))
 
     async def _all(self) -> None:
         while self._running:
@@ -175,9 +168,9 @@ class Importer:
             )
         return int(done or 0)
 
-    async def _unit(self, unit: Unit, version: FileVersion) -> None:
+    async def _unit(self, unit: Unit, version: FileVersion, places: Places) -> None:
         await self._find(unit)
-        resources = self._parsed(unit)
+        resources = self._parsed(unit, places)
         if self.full:
             resources = await self._judged(unit, resources)
         if not resources:
@@ -198,12 +191,12 @@ class Importer:
     async def _find(self, unit: Unit) -> None:
         """Find what conditional references such as `Practitioner?identifier=…` mean."""
         wanted = {m[2].decode() for piece in unit.pieces for m in _CONDITIONAL.finditer(piece.raw)}
-        for reference in sorted(wanted - self._places.keys()):
+        for reference in sorted(wanted - self._found.keys()):
             type_name, _, criteria = reference.partition("?")
             if type_name in r4.TYPE_NUMBER:
                 found = (await self.access.search(query_of(type_name, criteria))).versions
                 if len(found) == 1:
-                    self._places[reference] = f"{type_name}/{found[0].id}".encode()
+                    self._found[reference] = f"{type_name}/{found[0].id}".encode()
 
     async def _judged(self, unit: Unit, parsed: Mapping[int, r4.Resource]) -> dict[int, r4.Resource]:
         """Keep what meets all rules and the profiles it claims. Of a whole unit with a bad piece nothing is left."""
@@ -216,58 +209,31 @@ class Importer:
                 good[place] = resource
         return {} if unit.whole and len(good) < len(parsed) else good
 
-    def _parsed(self, unit: Unit) -> dict[int, r4.Resource]:
+    def _parsed(self, unit: Unit, places: Places) -> dict[int, r4.Resource]:
         """Parse the pieces of a unit, by place. Of a whole unit with a bad piece nothing is left."""
-        places: dict[tuple[str, str], int] = {}
+        entries: dict[tuple[str, str], int] = {}
         parsed: dict[tuple[str, str], r4.Resource] = {}
         bad = False
         for piece in unit.pieces:
             try:
-                resource = self._resource(piece)
+                resource = self._resource(piece, places)
                 parsed[resource.resourceType, resource.id or ""] = resource
-                places[resource.resourceType, resource.id or ""] = piece.place
+                entries[resource.resourceType, resource.id or ""] = piece.place
             except Problem as refusal:
                 bad = True
                 self.report.findings += [Finding(file=unit.file, place=piece.place, issue=i) for i in refusal.issues]
-        return {} if bad and unit.whole else {places[key]: resource for key, resource in parsed.items()}
+        return {} if bad and unit.whole else {entries[key]: resource for key, resource in parsed.items()}
 
-    def _resource(self, piece: Piece) -> r4.Resource:
+    def _resource(self, piece: Piece, places: Places) -> r4.Resource:
         if piece.method not in ("PUT", "POST"):
             raise problem("not-supported", f"{piece.method} {piece.url}: an import only writes.")
-        raw = rewritten(piece.raw, self._places)
+        raw = rewritten(piece.raw, places.of)
         left = _CONDITIONAL.search(raw)
         if left is not None:
             text = f"The reference {left[2].decode()} matches no resource, or several. Import the one it means first."
             raise problem("not-found", text)
         resource = parse(raw)
-        if has_more(raw, self._places):
-            readdress(resource, self._places)
-        resource.id = _id_of(piece, resource.id)
+        if has_more(raw, places.own):
+            readdress(resource, places.own)
+        resource.id = id_of(piece, resource.id)
         return resource
-
-
-class _Identifier(msgspec.Struct):
-    system: str = ""
-    value: str = ""
-
-
-class _Kind(msgspec.Struct, rename="camel"):
-    resource_type: str = ""
-    id: str | None = None
-    identifier: list[_Identifier] | _Identifier | None = None
-
-
-def _kind_of(piece: Piece) -> _Kind | None:
-    try:
-        return msgspec.json.decode(piece.raw, type=_Kind)
-    except msgspec.DecodeError:
-        # said when the resource is parsed
-        return None
-
-
-def _id_of(piece: Piece, own: str | None) -> str:
-    """Id a piece is written under: the one its request names, the UUID of its address, its own, or a new one."""
-    if piece.method == "PUT" and "/" in piece.url:
-        return piece.url.partition("/")[2]
-    urn = _URN(piece.full_url)
-    return urn[1] if urn else own or str(new_id())

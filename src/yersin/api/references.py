@@ -21,12 +21,12 @@ _LINK = re.compile(r"""(\b(?:href|src)\s*=\s*["'])([^"']+)(["'])""")
 _ADDRESSES = frozenset({"Uri", "Url"})
 
 
-def rewritten(raw: bytes, ids: Mapping[str, bytes]) -> bytes:
+def rewritten(raw: bytes, place: Callable[[str], bytes | None]) -> bytes:
     """Put the ids that entries get in the place of their `fullUrl` in references."""
 
     def new(match: re.Match[bytes]) -> bytes:
         address, hash_, inside = match[2].decode().partition("#")
-        settled = ids.get(address)
+        settled = place(address)
         return match[1] + settled + (hash_ + inside).encode() + match[3] if settled else match[0]
 
     return REFERENCE.sub(new, raw)

@@ -72,6 +72,11 @@ def is_directory(path: Path) -> bool:
     return _rank(path) < len(_DIRECTORY)
 
 
+def is_lines(path: Path) -> bool:
+    """Whether a file is NDJSON, by its name."""
+    return _plain_name(path).endswith((".ndjson", ".jsonl"))
+
+
 def _rank(path: Path) -> int:
     name = _plain_name(path)
     return next((n for n, start in enumerate(_DIRECTORY) if name.startswith(start)), len(_DIRECTORY))
@@ -93,7 +98,7 @@ def opened(path: Path) -> IO[bytes]:
 def units(path: Path, *, drafts: bool = False) -> Iterator[Unit]:
     """Take a file apart; XML of `drafts` is mended where it can be. Raises Problem, OSError or EOFError when it cannot be read at all."""
     name = _plain_name(path)
-    if name.endswith((".ndjson", ".jsonl")):
+    if is_lines(path):
         yield from _lines(path)
         return
     with opened(path) as file:

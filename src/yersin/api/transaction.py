@@ -329,7 +329,7 @@ async def _changes(writing: Writing, item: Item, plan: Plan) -> list[Change]:
 
 
 def _parsed(item: Item, ids: Mapping[str, bytes]) -> r4.Resource:
-    raw = rewritten(item.raw, ids)
+    raw = rewritten(item.raw, ids.get)
     try:
         resource = parse(raw, expect=item.target.type)
     except Problem as refusal:

@@ -6,7 +6,7 @@ import logging.config
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +19,7 @@ from yersin.api import reindexing
 from yersin.api.bulk import commanding
 from yersin.api.bulk.jobs import Job
 from yersin.api.importing import Finding, Importer, Report
-from yersin.db import DatabaseFailure, embedded
-from yersin.fhir.problem import Problem
+from yersin.db import embedded
 from yersin.guard.access import Ground
 from yersin.guard.tokens import Tokens
 from yersin.guard.who import system
@@ -30,7 +29,7 @@ from yersin.terminology import icd9cm, icd10, loinc, ucum_essence
 from yersin.terminology.loaded import Reader
 from yersin.terminology.loaded import load as load_file
 
-from . import demonstration, logs, serving, working
+from . import demonstration, importing, logs, serving, telling, working
 from .ground import opened, prepared
 
 #: what a message quotes, and what a conditional reference asks for
@@ -43,22 +42,13 @@ def main() -> None:
     logging.config.dictConfig(logs.CONFIG)
     try:
         command()
-    except DatabaseFailure as failure:
-        _fail(failure.vi, str(failure))
-    except (Problem, BadSettingError) as error:
-        _fail(str(error))
-    except OSError as error:
-        place = error.filename or "A file"
-        _fail(
-            f"{place} không dùng được. Hãy chọn thư mục khác bằng YERSIN_DATA_DIR, hoặc sửa quyền truy cập.",
-            f"{place} cannot be used ({error.strerror}). Choose another folder by YERSIN_DATA_DIR, or mend its rights.",
-        )
-    except Exception as error:  # noqa: BLE001 - a failure's words may repeat a patient's data: its kind and places are told
-        _fail("Lỗi ngoài dự kiến. | Something went wrong here:", logs.places(error))
+    except importing.StoppedError as stopped:
+        _fail(stopped.words)
+    except Exception as error:  # noqa: BLE001 - whatever it is is told in words
+        _fail(telling.words(error))
 
 
-def _fail(*lines: str) -> None:
-    """Say what is wrong, in Vietnamese first where it is known in both languages, and end."""
+def _fail(lines: Sequence[str]) -> None:
     for line in lines:
         click.echo(f"yersin: {line}", err=True)
     sys.exit(1)
@@ -104,25 +94,24 @@ def demo() -> None:
     default="structure",
     help="full: rules, codes and profiles too",
 )
-def import_(paths: tuple[Path, ...], validate: str) -> None:
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes side by side; as many as there are cores by itself."
+)
+def import_(paths: tuple[Path, ...], validate: str, jobs: int | None) -> None:
     """Import FHIR bundles, resources and NDJSON, JSON or XML (.gz and .bz2 too). Example: yersin import synthea/fhir
 
     Run again after an interruption, it goes on where it was cut off.
     """
-    _run(_import(_settings(), paths, full=validate == "full"))
-
-
-async def _import(settings: Settings, paths: tuple[Path, ...], *, full: bool) -> None:
     begun = time.monotonic()
 
     def tell(report: Report) -> None:
         click.echo(f"\r{report.files} files, {report.resources} resources", nl=False, err=True)
 
-    async with _ground(settings) as ground:
-        try:
-            report = await Importer(ground.access(system("HSYSADMIN")), tell, full=full).run(paths)
-        except FileNotFoundError as error:
-            raise click.ClickException(f"There is no file or folder {error}.") from error
+    wanted = importing.Import(settings=_settings(), paths=paths, full=validate == "full", jobs=jobs or 0)
+    try:
+        report = importing.run(wanted, tell)
+    except FileNotFoundError as error:
+        raise click.ClickException(f"There is no file or folder {error}.") from error
     seconds = time.monotonic() - begun
     click.echo(err=True)
     for finding in report.findings:
