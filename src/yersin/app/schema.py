@@ -30,6 +30,7 @@ STEPS = (
             *terminology.STEPS,
             Step(number=75, name="store_long_spans", sql=indexes.ddl()),
             Step(number=76, name="guard_search_parameters", sql=extending.DDL),
+            Step(number=77, name="store_log_by_type", sql=indexes.log_ddl()),
             *(step for room in ROOMS for step in room.tables),
         ),
         key=lambda step: step.number,
