@@ -8,12 +8,12 @@ from yersin.room import Room, Slot
 from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import accounts, editing_pages, letters_pages, pages, persons
+from . import accounts, editing_pages, letters_pages, pages, parameters_pages, persons
 
 ROOM = Room(
     name="registry",
     folder=Path(__file__).parent,
-    pages=(*pages.PAGES, *editing_pages.PAGES, *letters_pages.HANDLERS),
+    pages=(*pages.PAGES, *editing_pages.PAGES, *letters_pages.HANDLERS, *parameters_pages.HANDLERS),
     tables=persons.TABLES,
     slots=(
         Slot(
@@ -34,6 +34,13 @@ ROOM = Room(
             href="/administration/notifications",
             icon="send",
             permission="subscriptions.watch",
+            group=N_("Administration"),
+        ),
+        MenuItem(
+            label=N_("Search parameters"),
+            href="/administration/search-parameters",
+            icon="list-filter",
+            permission="index.make",
             group=N_("Administration"),
         ),
     ),
