@@ -32,6 +32,8 @@ from .tokens import hashes, present
 
 #: resources of one side of a join that are looked up, and those of them whose content is read
 IDS_LIMIT, CONTENT_LIMIT = 20_000, 2_000
+#: places that are looked up beforehand, where the planner expects no more
+PLACES_LIMIT = 5_000
 _COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 Settle = Callable[[Query], Any]
 
@@ -73,14 +75,32 @@ class Placed:
 
     def text(self, sql: Sql) -> str:
         """Write the condition."""
-        inner = where_of(self.query, self.indexer, sql)
         # nearly every row has the mark: it is a filter, and no part of what the index is asked
-        mark = f"{sql.arg(self.mark, 'bigint')} = ANY(r.tok)" if self.mark is not None else ""
-        if self.reverse and mark:
-            inner.add(mark)
+        mark = self._marked(sql) if not self.reverse else ""
+        found = f"r.pat IN ({self.places(sql)})"
+        return f"({mark} AND {found})" if mark else found
+
+    def places(self, sql: Sql) -> str:
+        """Write the inner search."""
+        inner = where_of(self.query, self.indexer, sql)
+        if self.reverse and self.mark is not None:
+            inner.add(self._marked(sql))
         inner.add(self.scope.condition(sql, self.query.type, "r"))
-        found = f"r.pat IN (SELECT r.pat FROM {table(self.query.type)} r WHERE {inner.text()})"
-        return f"({mark} AND {found})" if mark and not self.reverse else found
+        return f"SELECT r.pat FROM {table(self.query.type)} r WHERE {inner.text()}"
+
+    def _marked(self, sql: Sql) -> str:
+        return f"{sql.arg(self.mark, 'bigint')} = ANY(r.tok)" if self.mark is not None else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Rows that lie in one of some places."""
+
+    places: Sequence[UUID]
+
+    def text(self, sql: Sql) -> str:
+        """Write the condition."""
+        return f"r.pat = ANY({sql.arg(list(self.places), 'uuid[]')})" if self.places else "false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +133,19 @@ class Joiner:
         patient = outer.type if join.reverse else way.query.type
         if patient == "Patient" and mark is not None:
             number = hashes((present(mark),), self.indexer.key)[0] if mark else None
-            return Placed(indexer=self.indexer, query=way.query, scope=self.scope, mark=number, reverse=join.reverse)
+            placed = Placed(indexer=self.indexer, query=way.query, scope=self.scope, mark=number, reverse=join.reverse)
+            return await self._few(placed) or placed if join.reverse else placed
         return await (self._reverse if join.reverse else self._forward)(outer, join.place, way)
+
+    async def _few(self, placed: Placed) -> Condition | None:
+        """Look up the places of what is rare, so that the search begins there; None where the planner expects many."""
+        sql = Sql()
+        inner = placed.places(sql)
+        plan = await self.connection.fetchval(f"EXPLAIN (FORMAT JSON) {inner}", *sql.arguments)
+        if plan[0]["Plan"]["Plan Rows"] > PLACES_LIMIT:
+            return None
+        rows = await self.connection.fetch(f"{inner} LIMIT {PLACES_LIMIT + 1}", *sql.arguments)
+        return Places(places=sorted({row["pat"] for row in rows})) if len(rows) <= PLACES_LIMIT else None
 
     async def _forward(self, outer: Query, place: str, way: Way) -> Condition:
         names = await self.names(way.query, IDS_LIMIT)
