@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -11,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.running import Client, Served, form_token
+
+from yersin.fhir import parse
 
 GIGABYTE = 1 << 30
 
@@ -69,6 +73,64 @@ def test_two_gigabytes_for_a_page_are_refused_before_they_are_sent(served: Serve
     line = announced(served, "/sign-in", headers, 2 * GIGABYTE).partition(b"\r\n")[0]
     assert b" 413 " in line, line
     assert memory_of(served.process.pid) - before < 32 << 20
+
+
+MANY = 8 << 20
+PATIENT, XML = b'{"resourceType":"Patient",', b'<Patient xmlns="http://hl7.org/fhir">'
+BOMBS = {
+    "deep": b"[" * MANY,
+    "deep objects": PATIENT + b'"a":{' * (MANY // 5),
+    "empty objects": PATIENT + b'"name":[' + b"{}," * (MANY // 3) + b"{}]}",
+    "empty objects in a smaller body": PATIENT + b'"name":[' + b"{}," * 80_000 + b"{}]}",
+    "unknown members": PATIENT + b",".join(b'"k%d":1' % n for n in range(20_000)) + b"}",
+    "one member many times": PATIENT + b'"id":"x",' * 20_000 + b'"id":"x"}',
+    "a long number": PATIENT + b'"multipleBirthInteger":' + b"9" * MANY + b"}",
+    "an exponent": PATIENT + b'"multipleBirthInteger":1e999999999}',
+    "a long text": PATIENT + b'"name":[{"text":"' + b"x" * MANY + b'"}]}',
+    "a bundle of nothing": b'{"resourceType":"Bundle","type":"transaction","entry":[' + b"{}," * (MANY // 3) + b"{}]}",
+    "a bundle of too much": b'{"resourceType":"Bundle","type":"batch","entry":['
+    + b",".join([b'{"request":{"method":"GET","url":"Patient/x"}}'] * 10_001) + b"]}",
+    "deep XML": XML + b"<a>" * (MANY // 3),
+    "entities": b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;"><!ENTITY c "&b;&b;">]>' + XML + b"&c;</Patient>",
+    "many elements": XML + b"<a/>" * (MANY // 4) + b"</Patient>",
+}  # fmt: skip
+
+
+def seconds_of(pid: int) -> float:
+    """Time that a process has computed."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_bombs_are_refused_cheaply(client: Client, served: Served) -> None:
+    token = f"Bearer {client.token()}"
+    before = memory_of(served.process.pid)
+    dear = {}
+    for name, body in BOMBS.items():
+        kind = "xml" if body.startswith((XML, b"<!DOCTYPE")) else "json"
+        headers = {"authorization": token, "content-type": f"application/fhir+{kind}"}
+        begun = seconds_of(served.process.pid)
+        path = "/fhir" if b"Bundle" in body[:40] else "/fhir/Patient"
+        answer = httpx.post(served.base_url + path, content=body, headers=headers, timeout=60)
+        assert answer.status_code in (400, 413, 422), (name, answer.text[:200])
+        parse(answer.content, expect="OperationOutcome")
+        dear[name] = seconds_of(served.process.pid) - begun
+    assert max(dear.values()) < 3, dear
+    assert sum(dear.values()) < 10, dear
+    assert memory_of(served.process.pid) - before < 300 << 20
+
+
+def test_a_gzip_bomb_is_unpacked_no_further_than_a_body_may_be_long(client: Client, served: Served) -> None:
+    headers = {
+        "authorization": f"Bearer {client.token()}",
+        "content-type": "application/fhir+json",
+        "content-encoding": "gzip",
+    }
+    most = memory_of(served.process.pid)
+    bomb = gzip.compress(b" " * (128 << 20), 1)
+    answer = httpx.post(f"{served.base_url}/fhir/Patient", content=bomb, headers=headers, timeout=60)
+    assert answer.status_code == 413
+    assert memory_of(served.process.pid) - most < 200 << 20
 
 
 LATER: list[tuple[dict[str, Any], str]] = [

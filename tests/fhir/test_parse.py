@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from yersin import fhir
-from yersin.fhir import r4
+from yersin.fhir import large, r4
 from yersin.fhir.collector import collect
 
 Load = Callable[[bytes], Any]
@@ -120,3 +120,32 @@ def test_an_outcome_tells_code_place_and_words() -> None:
         b'"expression":["Patient.id"]}]}'
     )
     assert fhir.parse(fhir.encode(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("odd", "good"),
+    [
+        ('"active":null', '"active":true'),
+        ('"active":true,"active":true', '"active":false'),
+        ('"multipleBirthInteger":"1"', '"multipleBirthInteger":1'),
+        ('"name":[{"text":"x","period":{}}]', '"name":[{"text":"{}"}]'),
+        ('"name":[{"text":"\\u0007"}]', '"name":[{"text":"\\u0022 \\\\u0007 \\\\b"}]'),
+        ('"foo":1', '"language":"vi"'),
+    ],
+)
+def test_a_large_text_is_judged_like_a_small_one(odd: str, good: str) -> None:
+    filler = ",".join(['{"value":"a"}'] * (large.LARGE // 10))
+    for member, is_good in ((odd, False), (good, True)):
+        raw = f'{{"resourceType":"Patient","identifier":[{filler}],{member}}}'.encode()
+        if is_good:
+            assert fhir.parse(raw).resourceType == "Patient"
+        else:
+            with pytest.raises(fhir.Problem):
+                fhir.parse(raw)
+
+
+def test_a_resource_of_too_many_objects_is_refused() -> None:
+    filler = ",".join(['{"value":"a"}'] * (large.MOST_OBJECTS + 1))
+    with pytest.raises(fhir.Problem) as refusal:
+        fhir.parse(f'{{"resourceType":"Patient","identifier":[{filler}]}}'.encode())
+    assert refusal.value.status == 413

@@ -193,6 +193,8 @@ async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
     if announced.isdigit() and (len(announced) > len(str(BODY_LIMIT)) or int(announced) > BODY_LIMIT):
         raise too_long
     message = await receive()
+    if message["type"] == "http.disconnect":
+        raise problem("incomplete", "The body did not arrive.")
     if not message.get("more_body"):
         body: bytes = message.get("body", b"")
         return body

@@ -42,6 +42,7 @@ async def run_web(settings: Settings, url: str) -> None:
     import uvicorn  # noqa: PLC0415 - with the pages, half of what other commands would wait for
 
     from .asgi import Application  # noqa: PLC0415 - as above
+    from .line import Line  # noqa: PLC0415 - as above
 
     if settings.web_workers > 1:
         os.environ["YERSIN_DATABASE_URL"] = url
@@ -52,7 +53,7 @@ async def run_web(settings: Settings, url: str) -> None:
         port=settings.port,
         workers=settings.web_workers,
         loop="uvloop",
-        http="httptools",
+        http=Line,
         access_log=False,
         log_config=logs.CONFIG,
         log_level="warning",

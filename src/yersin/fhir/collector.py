@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,13 @@ def collect(raw: bytes, *, expect: str | None = None) -> list[Issue]:
     except Problem as broken:
         return list(broken.issues)
     collector = _Collector()
-    collector.resource(value, "", expect=expect)
+    with suppress(_Enough):
+        collector.resource(value, "", expect=expect)
     return collector.issues
+
+
+class _Enough(Exception):  # noqa: N818 - nothing failed: more findings help nobody
+    pass
 
 
 @dataclass(slots=True)
@@ -36,8 +42,9 @@ class _Collector:
     issues: list[Issue] = field(default_factory=list)
 
     def add(self, code: str, place: str, words: str) -> None:
-        if len(self.issues) < MOST:
-            self.issues.append(Issue(code=code, diagnostics=words, expression=place))
+        self.issues.append(Issue(code=code, diagnostics=words, expression=place))
+        if len(self.issues) >= MOST:
+            raise _Enough
 
     def resource(self, value: Any, place: str, *, expect: str | None = None) -> None:
         if not isinstance(value, Members):
@@ -181,6 +188,6 @@ def _unknown_element(name: str, struct: type[Struct], known: dict[str, Element])
     owner = struct.__name__
     if versions.is_later_element(owner, name.removeprefix("_")):
         return f"{name} belongs to {owner} of a later FHIR version; {versions.SPEAKS}"
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name, known, n=1) if len(name) < 2 * max(map(len, known)) else ()
     hint = f"did you mean {close[0]}?" if close else "remove it, or carry it in an extension"
     return f"{owner} has no element {name[:60]!r} in FHIR R4: {hint}"

@@ -14,10 +14,13 @@ from typing import Any, cast
 
 import msgspec
 
-from yersin.fhir import r4
+from yersin.fhir import large, r4
 from yersin.fhir.problem import Issue, Problem
 
 DEEPEST = 200  # nested objects and arrays; walkers of resources rely on it
+_TOO_DEEP = Issue(
+    code="too-costly", diagnostics=f"Objects and arrays nest deeper than {DEEPEST} levels: send a flatter resource"
+)
 _SHALLOW = 1500  # bytes: below, not even the shortest JSON that FHIR allows nests deeper
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _ESCAPED = re.compile(rb"\\(?:u00(?:0[0-8bBcCeEfF]|1|22)|[bf])")  # control characters, and quotes that hide
@@ -32,15 +35,19 @@ def _decoder() -> msgspec.json.Decoder[Any]:
 def parse(raw: bytes | bytearray | memoryview, *, expect: str | None = None) -> r4.Resource:
     """Read one resource strictly, or raise a Problem that lists every finding with its FHIRPath."""
     raw = raw if isinstance(raw, bytes) else bytes(raw)
+    if len(raw) > large.LARGE:
+        large.refuse_too_much(raw)
     try:
         resource = cast("r4.Resource", _decoder().decode(raw))
         again = _ENCODER.encode(resource)
     except (msgspec.DecodeError, ValueError, RecursionError) as reason:
         raise _refusal(raw, expect, str(reason)) from None
-    if is_doubtful(raw, again) and (found := _collect(raw, expect)):
+    if is_doubtful(raw, again) and (found := _doubts(raw, again, expect)):
         raise Problem(found)
     if expect is not None and resource.resourceType != expect:
-        raise Problem(_collect(raw, expect))
+        text = f"This is a {resource.resourceType}; a {expect} belongs here"
+        found = [Issue(code="invalid", diagnostics=text, expression=resource.resourceType)]
+        raise Problem(found if len(raw) > large.LARGE else _collect(raw, expect))
     return resource
 
 
@@ -72,6 +79,16 @@ def _is_deep(text: bytes) -> bool:
     return True
 
 
+def _doubts(raw: bytes, again: bytes, expect: str | None) -> list[Issue]:
+    if len(raw) > large.LARGE:
+        return _collect_depth(again) or large.findings(raw, again)
+    return _collect(raw, expect)
+
+
+def _collect_depth(again: bytes) -> list[Issue]:
+    return [_TOO_DEEP] if _is_deep(again) else []
+
+
 def _collect(raw: bytes, expect: str | None) -> list[Issue]:
     from yersin.fhir.collector import collect  # noqa: PLC0415 - only a refused resource needs it
 
@@ -79,4 +96,6 @@ def _collect(raw: bytes, expect: str | None) -> list[Issue]:
 
 
 def _refusal(raw: bytes, expect: str | None, reason: str) -> Problem:
+    if len(raw) > large.LARGE:
+        return Problem([_TOO_DEEP]) if "recursion" in reason else large.refusal(reason)
     return Problem(_collect(raw, expect) or [Issue(code="structure", diagnostics=f"This is not FHIR R4: {reason}")])
