@@ -16,6 +16,7 @@ from yersin.fhir.profiles import Glance, Judge, Library
 from yersin.fhir.profiles.published import BASE
 
 MUTANTS = 1500
+LATITUDE, LONGITUDE = {"url": "latitude", "valueDecimal": 16.5}, {"url": "longitude", "valueDecimal": 107.6}
 SNOMED = "http://snomed.info/sct"
 XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
 
@@ -105,6 +106,15 @@ SHARED = {"inv-1"}
         {"resourceType": "Patient", "identifier": [{"system": "urn:ietf:rfc:3986", "value": "no uri"}]},
         {"resourceType": "Patient", "extension": [{"url": "relative", "valueBoolean": True}]},
         {"resourceType": "Patient", "extension": [{"url": f"{BASE}patient-birthPlace", "valueString": "x"}]},
+        {"resourceType": "Patient", "extension": [{"url": f"{BASE}patient-birthPlace", "extension": [{"url": "a:b", "valueCode": "x"}]}]},
+        {"resourceType": "Patient", "modifierExtension": [{"url": f"{BASE}patient-birthPlace", "valueAddress": {"city": "x"}}]},
+        {"resourceType": "Patient", "address": [{"extension": [{"url": f"{BASE}geolocation", "extension": [LATITUDE]}]}]},
+        {"resourceType": "Patient", "address": [{"extension": [{"url": f"{BASE}geolocation", "extension":
+         [LATITUDE, LATITUDE, LONGITUDE]}]}]},
+        {"resourceType": "Patient", "address": [{"extension": [{"url": f"{BASE}geolocation", "extension":
+         [LATITUDE, {"url": "longitude", "valueString": "x"}]}]}]},
+        {"resourceType": "Patient", "address": [{"extension": [{"url": f"{BASE}geolocation", "extension":
+         [LATITUDE, LONGITUDE, {"url": "height", "valueDecimal": 1}]}]}]},
         {"resourceType": "Patient", "text": {"status": "empty", "div": f"<div {XHTML}><p> &#160;</p></div>"}},
         {"resourceType": "Organization", "active": True},
         {"resourceType": "Condition", "subject": {"reference": "Patient/x"}, "clinicalStatus": {"text": "well"}},
@@ -120,6 +130,18 @@ def test_what_has_an_error_is_not_taken_for_sure(body: dict[str, Any]) -> None:
     resource = fhir.parse(msgspec.json.encode(body))
     assert errors(resource)
     assert not GLANCE.is_sure(resource)
+
+
+def test_known_extensions_are_told_at_a_glance() -> None:
+    place = {"url": f"{BASE}geolocation", "extension": [LATITUDE, LONGITUDE]}
+    body = {
+        "resourceType": "Patient",
+        "extension": [{"url": f"{BASE}patient-birthPlace", "valueAddress": {"city": "Huế"}}],
+        "address": [{"city": "Huế", "extension": [place]}],
+    }
+    resource = fhir.parse(msgspec.json.encode(body))
+    assert errors(resource) == []
+    assert GLANCE.is_sure(resource)
 
 
 def test_the_usual_is_told_at_a_glance(examples: list[bytes]) -> None:

@@ -8,6 +8,7 @@ judge's: allowed targets of references, bindings, profiles of types, rules (`kep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from yersin.fhir import kept, r4
@@ -16,7 +17,7 @@ from yersin.fhir.shapes import Element, shape
 from yersin.fhir.structs import SIBLING, Struct, astuple
 
 from .extensions import is_absolute, of_other_version
-from .library import Library
+from .library import Library, Tree
 from .parts import Binding, Part
 from .published import BASE
 from .questionnaires import Questionnaires
@@ -32,6 +33,11 @@ _CODED: Mapping[str, Callable[[Any], Iterable[Any]]] = {
 _PROFILES: dict[str, Surely] = {f"{BASE}SimpleQuantity": lambda quantity: quantity.comparator is None}
 
 
+#: elements of an extension, and the rule that all keep by `kept`
+_IN_EXTENSIONS = frozenset({"id", "extension", "url", "value[x]"})
+_OF_EXTENSIONS = frozenset({"ext-1"})
+
+
 class Terms(Protocol):
     """What is known of codes without asking a database."""
 
@@ -42,10 +48,16 @@ class Terms(Protocol):
         """Whether it is known that a code is not outside a value set."""
 
 
+_Steps = tuple[tuple[int, Surely], ...]
+
+
 class _Table(NamedTuple):
     rules: tuple[Surely, ...]
-    #: for each attribute what is asked of its value; None: nothing
-    steps: tuple[Surely | None, ...]
+    #: places of attributes of which something is asked, and what
+    steps: _Steps
+    #: the same of what stands beside primitive values, mostly nothing; and what takes that out
+    steps_beside: _Steps
+    beside: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
     is_element: bool
 
 
@@ -59,6 +71,8 @@ class Glance:
         self._own = Library()
         self._tables: dict[type[Struct], _Table] = {}
         self._parts: dict[type[Struct], Part] = {}
+        self._known: dict[str, Surely] = {}
+        self._known_of = library
 
     def is_sure(self, struct: Any) -> bool:
         """Whether a parsed resource, or an element of one, surely has no error."""
@@ -66,14 +80,19 @@ class Glance:
         for rule in table.rules:
             if not rule(struct):
                 return False
-        present = 0
-        for value, step in zip(astuple(struct), table.steps, strict=True):
-            if value is not None:
-                present += 1
-                if step is not None and not step(value):
+        values = astuple(struct)
+        for place, step in table.steps:
+            value = values[place]
+            if value is not None and not step(value):
+                return False
+        beside = table.beside
+        if beside is not None and not _is_empty(beside(values)):
+            for place, step in table.steps_beside:
+                value = values[place]
+                if value is not None and not step(value):
                     return False
         # an id alone is no content (ele-1)
-        return not table.is_element or present > (struct.id is not None)
+        return not table.is_element or len(values) - values.count(None) > (struct.id is not None)
 
     # --- tables ------------------------------------------------------------------------------------------------
 
@@ -81,11 +100,15 @@ class Glance:
         part = self._parts[struct] if is_inside(struct) else self._own.type(struct.__name__)
         rules = [*kept.sure_of(struct), *self._in_words(struct)]
         by_attribute = {element.attribute: element for element in shape(struct).values()}
-        steps = tuple(
-            self._step(by_attribute[name], part) if name in by_attribute else None for name in struct.__struct_fields__
-        )
+        steps: list[tuple[int, Surely]] = []
+        beside: list[tuple[int, Surely]] = []
+        for place, name in enumerate(struct.__struct_fields__):
+            if name in by_attribute and (step := self._step(by_attribute[name], part)) is not None:
+                (beside if name.endswith(SIBLING) else steps).append((place, step))
+        # of one place alone, `itemgetter` would give no tuple
+        taken = itemgetter(*(place for place, _ in beside), beside[0][0]) if beside else None
         is_element = not issubclass(struct, r4.Resource)
-        self._tables[struct] = _Table(tuple(dict.fromkeys(rules)), steps, is_element)
+        self._tables[struct] = _Table(tuple(dict.fromkeys(rules)), tuple(steps), tuple(beside), taken, is_element)
         return self._tables[struct]
 
     def _in_words(self, struct: type[Struct]) -> Iterator[Surely]:
@@ -117,6 +140,8 @@ class Glance:
             asked = [*self._asked(element, named)]
         if element.type == "Extension" and part.name != "Extension":
             asked.append(lambda extension: is_absolute(extension.url))
+        if element.attribute == "modifierExtension":
+            asked.append(self._is_unknown)
         return _together([*asked, *([below] if below else [])], many=element.many)
 
     def _child(self, element: Element, part: Part) -> Part | None:
@@ -174,22 +199,121 @@ class Glance:
         return url is None or (self._questionnaires is not None and self._questionnaires.is_surely_absent(url))
 
     def _extension(self, extension: Any) -> bool:
-        """Whether an extension is unknown, and so judged by nobody; the names of its parts are then not judged either."""
+        """Whether an extension is unknown, and so judged by nobody, or has but the value that its definition asks for."""
+        if self._known_of is not self.library:
+            self._known, self._known_of = {}, self.library
         url = extension.url
-        return url is not None and not of_other_version(url) and self.library.find(url) is None
+        if url is None:
+            return False
+        known = self._known.get(url)
+        if known is None:
+            known = self._known[url] = self._defined(url)
+        return known(extension)
+
+    def _defined(self, url: str) -> Surely:
+        """What is asked of extensions of a url."""
+        if of_other_version(url):
+            return _never
+        if self.library.find(url) is None:
+            return _always
+        tree = self.library.tree(url)
+        return _simple(tree) if tree is not None and tree.url == url else _never
+
+    def _is_unknown(self, extension: Any) -> bool:
+        return self.library.find(extension.url) is None
+
+
+def _simple(tree: Tree) -> Surely:
+    """Tell extensions that hold one value of a type, or parts that do, of which nothing else is said.
+
+    Where they may stand is not asked: that is no error.
+    """
+    if tree.type != "Extension" or tree.part.own.get("isModifier"):
+        return _never
+    return _holding(tree.part)
+
+
+def _holding(part: Part) -> Surely:
+    children = part.children or {}
+    value, inside = children.get("value[x]"), children.get("extension")
+    is_known = children.keys() <= _IN_EXTENSIONS and {rule.key for rule in part.rules} <= _OF_EXTENSIONS
+    if not is_known or value is None or inside is None or (value.most and inside.slices):
+        return _never
+    if inside.slices:
+        return _having_parts(inside)
+    if not value.most or inside.least or not _is_plain(value):
+        return _never
+    allowed = frozenset(f"value{code[:1].upper()}{code[1:]}" for code in value.codes)
+    fields = tuple(e.attribute for e in shape(r4.Extension).values() if e.attribute in allowed)
+    return lambda extension: (
+        extension.extension is None and any(getattr(extension, each) is not None for each in fields)
+    )
+
+
+def _having_parts(inside: Part) -> Surely:
+    named: dict[str, tuple[Part, Surely]] = {}
+    for cut in inside.slices.values():
+        url = (cut.children or {}).get("url")
+        if url is None or not url.fixed:
+            return _never
+        named[url.fixed[0]] = cut, _holding(cut)
+
+    def surely(extension: Any) -> bool:
+        parts = extension.extension
+        if parts is None or any(each.url not in named or not named[each.url][1](each) for each in parts):
+            return False
+        urls = [each.url for each in parts]
+        return all(cut.least <= urls.count(url) <= cut.most for url, (cut, _) in named.items())
+
+    return surely
+
+
+def _is_plain(value: Part) -> bool:
+    bound = value.binding
+    return not (
+        value.slices
+        or value.children
+        or value.fixed
+        or value.pattern
+        or value.longest
+        or value.bounds != (None, None)
+        or {rule.key for rule in value.rules} - _OF_EXTENSIONS
+        or any(each.get("profile") or each.get("targetProfile") for each in value.types)
+        or (bound is not None and (bound.most or bound.strength == "required"))
+    )
+
+
+def _is_empty(values: tuple[Any, ...]) -> bool:
+    return values.count(None) == len(values)
 
 
 def _never(_: Any) -> bool:
     return False
 
 
+def _always(_: Any) -> bool:
+    return True
+
+
 def _together(asked: list[Surely], *, many: bool) -> Surely | None:
     if not asked:
         return None
-    one = asked[0] if len(asked) == 1 else lambda value: all(each(value) for each in asked)
-    if not many:
-        return one
-    return lambda values: all(value is None or one(value) for value in values)
+    one = asked[0] if len(asked) == 1 else _both(asked[0], _together(asked[1:], many=False) or _always)
+    return _each(one) if many else one
+
+
+def _both(first: Surely, second: Surely) -> Surely:
+    return lambda value: first(value) and second(value)
+
+
+def _each(one: Surely) -> Surely:
+    def surely(values: Any) -> bool:
+        for value in values:  # noqa: SIM110 - a generator would take longer than what it asks
+            if value is not None and not one(value):
+                return False
+        return True
+
+    return surely
 
 
 def _refers(types: frozenset[str]) -> Surely:
