@@ -13,6 +13,7 @@ from yersin.fhir.problem import Problem
 
 ELEMENTS = {
     ("Patient", "telecom"): [("telecom", "ContactPoint", True, "")],
+    ("ContactPoint", "system"): [("system", "code", False, "")],
     ("Patient", "class"): [("class", "code", False, "")],
     ("Patient", "link"): [("link", "Reference", True, "")],
     ("Patient", "deceased"): [

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from yersin.fhir import parameters, r4
+from yersin.fhir import parameters, parse, r4
+from yersin.fhir.expressions import extractor
+from yersin.fhir.indexable import LEAVES
 from yersin.fhir.parameters import Learnt, built_in
 from yersin.fhir.posted_parameters import Posted, read
 from yersin.fhir.problem import Problem
+from yersin.fhir.shapes import shape, struct_of
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +85,66 @@ def test_progress_alone_does_not_begin_the_index_anew() -> None:
     before = parameters.epoch(), parameters.index_epoch()
     parameters.learn({"Patient": Learnt(1, (posted.parameter(1_000, -1, "20 %"),))})
     assert (parameters.epoch(), parameters.index_epoch()) == (before[0] + 1, before[1])
+
+
+FULL = parse(b"""{"resourceType": "Patient", "id": "p", "active": true, "gender": "female", "birthDate": "1980-01-01",
+  "meta": {"tag": [{"system": "urn:s", "code": "t"}]}, "deceasedBoolean": false, "multipleBirthInteger": 2,
+  "name": [{"use": "official", "family": "N", "given": ["A", "B"], "period": {"start": "2020"}}, {"text": "x"}],
+  "identifier": [{"use": "usual", "system": "urn:i", "value": "1", "assigner": {"reference": "Organization/o"}}],
+  "telecom": [{"system": "phone", "value": "1", "rank": 1}], "maritalStatus": {"coding": [{"code": "M"}], "text": "m"},
+  "extension": [{"url": "urn:e", "valueCoding": {"code": "c"}}, {"url": "urn:f", "extension": [{"url": "g", "valueString": "s"}]}],
+  "contact": [{"name": {"family": "F"}, "gender": "male", "organization": {"reference": "Organization/o"}}],
+  "generalPractitioner": [{"reference": "Practitioner/d"}, {"identifier": {"value": "9"}}],
+  "managingOrganization": {"reference": "Organization/o"}, "communication": [{"language": {"text": "vi"}}]}""")
+FUNCTIONS = [
+    "where(use = 'official')", "where(system = 'phone')", "where(nothing = 'x')", "where(value = 'x')", "where(given = 'A')",
+    "where(resolve() is Practitioner)", "where(hasExtension('urn:e'))", "extension('urn:e')", "ofType(Coding)", "as(string)",
+    "exists()", "first()", "where(is = 'x')", "where(url = 'urn:e')", "where(text = 'm')", "nothing", "name", "value",
+]  # fmt: skip
+
+
+@st.composite
+def expressions(draw: Any) -> str:
+    """A walk from a Patient, most of whose steps are elements that are there, with a condition here and there."""
+    parts, here = ["Patient"], "Patient"
+    for _ in range(draw(st.integers(1, 4))):
+        known = [] if here[0].islower() else [e for e in shape(struct_of(here)).values() if not e.name.startswith("_")]
+        if not known or draw(st.integers(0, 9)) == 0:
+            parts.append(draw(st.sampled_from(FUNCTIONS)))
+            continue
+        element = draw(st.sampled_from(known))
+        here = element.type[0].lower() + element.type[1:] if element.primitive else element.type
+        parts.append(element.path + draw(st.sampled_from(["", "", "", "", "[0]", "[7]"])))
+        if draw(st.integers(0, 3)) == 0:
+            parts.append(draw(st.sampled_from(FUNCTIONS)))
+    text = ".".join(parts)
+    forms = [
+        text,
+        text,
+        text,
+        f"({text} as Reference)",
+        f"{text} | Patient.gender",
+        f"{text}.exists() and {text} != false",
+    ]
+    return str(draw(st.sampled_from(forms)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(expressions())
+def test_what_is_accepted_can_be_run_and_what_is_not_is_refused(expression: str) -> None:
+    for kind in LEAVES:
+        try:
+            (posted,) = read(definition(base=["Patient"], type=kind, expression=expression))
+        except Problem:
+            continue
+        extractor(posted.parameter(1_000, -1).paths)(FULL)
+
+
+DEEP = ["Patient" + ".extension" * 30 + ".value", "Patient.name.where(use = 'a\\'b').given"]
+
+
+@pytest.mark.parametrize("expression", DEEP)
+def test_what_would_break_the_index_is_refused(expression: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read(definition(base=["Patient"], expression=expression))
+    assert refused.value.status == 422

@@ -172,8 +172,11 @@ class _Resolver:
     type_name: str
     text: str
 
-    def refuse(self) -> Exception:
-        return problem("not-supported", f"The search expression uses what this server does not know: {self.text[:200]}")
+    def refuse(self, what: str = "") -> Exception:
+        why = f" ({what})" if what else ""
+        return problem(
+            "not-supported", f"The search expression uses what this server does not know{why}: {self.text[:200]}"
+        )
 
     def paths(self, node: Node, focus: list[Path]) -> list[Path]:
         method = getattr(self, f"_on_{_METHODS.get(node[0], node[0])}", None)
@@ -195,7 +198,7 @@ class _Resolver:
     def _children(self, parent: Path, name: str) -> list[Path]:
         found = self.schema.children(parent.type, name)
         if not found:
-            raise self.refuse()
+            raise self.refuse(f"{name} of {parent.type}")
         return [
             Path(steps=(*parent.steps, Step(name=attribute(n), many=many)), type=kind, system=system)
             for n, kind, many, system in found
@@ -216,12 +219,26 @@ class _Resolver:
         return [p for p in found if p.type.casefold() == kind[1].casefold()]
 
     def _on_index(self, node: Node, focus: list[Path]) -> list[Path]:
-        return [_tested(p, node[2]) for p in self.paths(node[1], focus)]
+        return [self._numbered(p, node[2]) for p in self.paths(node[1], focus)]
+
+    def _numbered(self, found: Path, number: str) -> Path:
+        if not number.isdecimal() or not found.steps or not found.steps[-1].many:
+            raise self.refuse(f"[{number}]")
+        return self._tested(found, str(int(number)))
+
+    def _tested(self, found: Path, test: str) -> Path:
+        """Put a condition on the last element of a path; there is room for one."""
+        if not found.steps or found.steps[-1].test:
+            raise self.refuse("a second condition" if found.steps else "a condition on the resource itself")
+        return replace(found, steps=(*found.steps[:-1], replace(found.steps[-1], test=test)))
 
     def _on_and(self, node: Node, focus: list[Path]) -> list[Path]:
         match node:
             case ("and", ("dot", one, ("call", "exists", ())), ("!=", other, ("name", literal))) if one == other:
-                names = tuple(p.steps[0].name for p in self.paths(one, focus))
+                found = self.paths(one, focus)
+                if literal not in {"true", "false"} or any(len(p.steps) != 1 or p.steps[0].many for p in found):
+                    raise self.refuse()
+                names = tuple(p.steps[0].name for p in found)
                 return [Path(type="boolean", either=names, unless=literal)] if names else []
         raise self.refuse()
 
@@ -230,18 +247,20 @@ class _Resolver:
             case ("call", "as" | "ofType", (kind,)):
                 return self._of_type(focus, kind)
             case ("call", "extension", (("literal", url),)):
-                return [_tested(c, f"extension {url}") for p in focus for c in self._children(p, "extension")]
+                return [self._tested(c, f"extension {url}") for p in focus for c in self._children(p, "extension")]
             case ("call", "where", (criterion,)):
-                return [_tested(p, self._test(criterion)) for p in focus]
+                return [self._tested(p, self._test(criterion, p)) for p in focus]
         raise self.refuse()
 
-    def _test(self, criterion: Node) -> str:
+    def _test(self, criterion: Node, of: Path) -> str:
         match criterion:
             case ("=", ("name", name), ("literal", value)):
+                if [n for n, _, many, _ in self.schema.children(of.type, name) if not many] != [name]:
+                    raise self.refuse(f"{name} of {of.type}")
                 return f"{attribute(name)}={value}"
-            case ("is", ("call", "resolve", ()), ("name", kind)):
+            case ("is", ("call", "resolve", ()), ("name", kind)) if of.type == "Reference":
                 return f"is {kind}"
-            case ("call", "hasExtension", (("literal", url),)):
+            case ("call", "hasExtension", (("literal", url),)) if self.schema.children(of.type, "extension"):
                 return f"has {url}"
         raise self.refuse()
 
@@ -252,10 +271,6 @@ _METHODS = {"|": "union"}
 def attribute(name: str) -> str:
     """Name the struct's attribute for a JSON name: Python's own words get a trailing underscore."""
     return name + "_" if keyword.iskeyword(name) else name
-
-
-def _tested(found: Path, test: str) -> Path:
-    return replace(found, steps=(*found.steps[:-1], replace(found.steps[-1], test=test)))
 
 
 def resolve(expression: str, type_name: str, schema: Schema, *, base: Path | None = None) -> tuple[Path, ...]:

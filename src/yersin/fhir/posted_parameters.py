@@ -16,14 +16,14 @@ from yersin.fhir.indexable import LEAVES, is_calendar, leaves
 from yersin.fhir.parameters import Parameter, built_in, implied_system
 from yersin.fhir.path import CannotEvaluate, NotFHIRPath, compiled
 from yersin.fhir.primitives import __all__ as primitive_names
-from yersin.fhir.problem import Issue, Problem
+from yersin.fhir.problem import Issue, Problem, problem
 from yersin.fhir.shapes import shape, struct_of
 
 #: characters of a code, and of an expression
 CODE_LIMIT, EXPRESSION_LIMIT = 64, 1_000
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*").fullmatch
-#: paths that an expression may come to in one type
-_PATHS_LIMIT = 200
+#: paths that an expression may come to in one type, and steps of one
+_PATHS_LIMIT, _STEPS_LIMIT = 200, 8
 #: searched in ways of its own
 _AUDIT = "AuditEvent"
 _EVERY = frozenset({"Resource", "DomainResource"})
@@ -160,6 +160,8 @@ def _of_text(resource: r4.SearchParameter) -> Iterator[Issue]:
         )
     elif len(text) > EXPRESSION_LIMIT:
         yield _issue("too-long", f"An expression has at most {EXPRESSION_LIMIT} characters.", "expression")
+    elif "\\" in text:
+        yield _issue("not-supported", "Write texts without \\ in them; this server reads none such here.", "expression")
     else:
         try:
             compiled(text)
@@ -192,11 +194,17 @@ def _of_expression(resource: r4.SearchParameter, type_name: str) -> Iterator[Iss
     elif len(paths) > _PATHS_LIMIT:
         text = f"In {type_name} this comes to {len(paths)} elements, more than {_PATHS_LIMIT}. Name fewer."
         yield _issue("too-costly", text, "expression")
+    elif max(len(p.steps) for p in paths) > _STEPS_LIMIT:
+        text = f"In {type_name} this goes more than {_STEPS_LIMIT} steps deep. Name elements that lie higher."
+        yield _issue("too-costly", text, "expression")
 
 
 @cache
 def _paths(type_name: str, kind: str, expression: str) -> tuple[Path, ...]:
-    return leaves(kind, resolve(expression, type_name, _STRUCTS), _STRUCTS)
+    try:
+        return leaves(kind, resolve(expression, type_name, _STRUCTS), _STRUCTS)
+    except RecursionError:
+        raise problem("too-costly", "The search expression nests too deeply.") from None
 
 
 def _issue(code: str, text: str, place: str) -> Issue:
