@@ -7,6 +7,7 @@ Source: https://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 import calendar
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -69,6 +70,11 @@ RULES: dict[str, dict[str, Rule]] = {
         "birthdate": Rule("day", at("birthDate")),
         "organization": Rule("reference", at("managingOrganization")),
         "general-practitioner": Rule("reference", at("generalPractitioner")),
+        "x-contact": Rule("string", any_of("contact.name.family", "contact.name.text")),
+        "x-language": Rule("token", at("communication.language")),
+        "x-married": Rule("token", at("maritalStatus")),
+        "x-employer": Rule("reference", at("contact.organization")),
+        "x-since": Rule("date", at("identifier.period")),
     },
     "Observation": {
         "code": Rule("token", at("code")),
@@ -83,6 +89,9 @@ RULES: dict[str, dict[str, Rule]] = {
         "value-quantity": Rule("quantity", at("valueQuantity")),
         "value-string": Rule("string", any_of("valueString", "valueCodeableConcept.text")),
         "component-code": Rule("token", at("component.code")),
+        "x-issued": Rule("date", at("issued")),
+        "x-low": Rule("quantity", at("referenceRange.low")),
+        "x-meaning": Rule("token", at("interpretation")),
     },
     "Encounter": {
         "status": Rule("token", at("status")),
@@ -93,6 +102,11 @@ RULES: dict[str, dict[str, Rule]] = {
         "location": Rule("reference", at("location.location")),
         "length": Rule("quantity", at("length")),
         "service-provider": Rule("reference", at("serviceProvider")),
+    },
+    "Location": {
+        "near": Rule("near", at("position")),
+        "name": Rule("string", at("name")),
+        "status": Rule("token", at("status")),
     },
     "Condition": {
         "code": Rule("token", at("code")),
@@ -142,6 +156,19 @@ RULES: dict[str, dict[str, Rule]] = {
         "period": Rule("date", at("executionPeriod")),
         "group-identifier": Rule("identifier", at("groupIdentifier")),
     },
+}
+
+
+#: parameters that are added at run time: type, kind and expression
+ADDED: dict[str, tuple[str, str, str]] = {
+    "x-contact": ("Patient", "string", "Patient.contact.name.family | Patient.contact.name.text"),
+    "x-language": ("Patient", "token", "Patient.communication.language"),
+    "x-married": ("Patient", "token", "Patient.maritalStatus"),
+    "x-employer": ("Patient", "reference", "Patient.contact.organization"),
+    "x-since": ("Patient", "date", "Patient.identifier.period"),
+    "x-issued": ("Observation", "date", "Observation.issued"),
+    "x-low": ("Observation", "quantity", "Observation.referenceRange.low"),
+    "x-meaning": ("Observation", "token", "Observation.interpretation"),
 }
 
 
@@ -206,7 +233,41 @@ def _one(kind: str, modifier: str, value: Any, wanted: str) -> bool:
         return _date(value, wanted, day=kind == "day")
     if kind in ("number", "quantity", "money"):
         return _amount(kind, value, wanted)
+    if kind == "near":
+        latitude, longitude, *more = map(float, wanted.split("|")[:3])
+        return apart(value, latitude, longitude) <= (more[0] if more else 10.0)
     return bool(value == wanted)
+
+
+def apart(position: Resource, latitude: float, longitude: float) -> float:
+    """Kilometres between two places, by the angle between what points at them from the centre of the earth."""
+    one, two = _pointing(position["latitude"], position["longitude"]), _pointing(latitude, longitude)
+    across = math.hypot(*(one[i - 2] * two[i - 1] - one[i - 1] * two[i - 2] for i in range(3)))
+    return 6371.0088 * math.atan2(across, sum(a * b for a, b in zip(one, two, strict=True)))
+
+
+def _pointing(latitude: float, longitude: float) -> tuple[float, float, float]:
+    up, along = math.radians(latitude), math.radians(longitude)
+    return math.cos(up) * math.cos(along), math.cos(up) * math.sin(along), math.sin(up)
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+_LETTERS = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+_MARKS = ["\u0300", "\u0309", "\u0303", "\u0301", "\u0323"]
+
+
+def in_dictionary(text: str) -> list[list[int]] | None:
+    """Where a Vietnamese text stands in a dictionary: its syllables, each by letters and then by tone; None for other texts."""
+    found = []
+    for syllable in text.casefold().split():
+        bare = unicodedata.normalize("NFD", syllable)
+        tones = [c for c in bare if c in _MARKS]
+        letters = unicodedata.normalize("NFC", "".join(c for c in bare if c not in _MARKS))
+        if any(c not in _LETTERS for c in letters):
+            return None
+        found.append([*(_LETTERS.index(c) + 10 for c in letters), _MARKS.index(tones[0]) + 1 if tones else 0])
+    return found
 
 
 # --- strings, tokens, references -----------------------------------------------------------------------------------
