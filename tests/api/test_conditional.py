@@ -284,3 +284,13 @@ def test_nobody_changes_or_follows_anything(house: House) -> None:
     asked += [(method, "/Patient?name=x") for method in ("DELETE", "PUT", "PATCH")]
     for method, path in asked:
         assert httpx.request(method, f"{base}{path}", timeout=60).status_code == 401, path
+
+
+def test_a_create_with_criteria_in_its_address_makes_no_second_one(client: Client) -> None:
+    value = str(uuid4())
+    answers = [client.post(f"/Patient?identifier=urn:c|{value}", marked(value)) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert len(there(client, value)) == 1
+    assert client.post("/Patient?_format=json&_pretty=true", marked(value)).status_code == 201
+    assert client.post(f"/Patient?identifier=urn:c|{value}", marked(value)).status_code == 412
+    assert client.post("/Patient?nonsense=1", marked(value)).status_code == 400

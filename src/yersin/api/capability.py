@@ -76,7 +76,12 @@ def _statement(base: str, operations: Operations, _epoch: int) -> bytes:
         "implementation": {"description": "Yersin FHIR R4 server", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
-        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
+        "patchFormat": [
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/fhir+json",
+            "application/fhir+xml",
+        ],
         "rest": [_stated(rest)],
     }
     return msgspec.json.encode(statement)

@@ -30,6 +30,15 @@ def query_of(type_name: str, criteria: str, most: int = 2) -> Query:
     return Query.of(type_name, [*pairs, ("_count", str(most))])
 
 
+def in_address(query: str) -> str:
+    """Criteria in the address of a create; none where it only says which form the answer shall have.
+
+    R4 asks by If-None-Exist alone; clients such as fhirpy write the criteria there, and a second resource would surprise them.
+    """
+    names = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+    return query if names - _NO_CRITERIA else ""
+
+
 async def existing(writing: Writing, type_name: str, criteria: str) -> Version | None:
     """The one resource that meets the criteria, or None. Raises Problem (412) when several do."""
     found = await matching(writing, query_of(type_name, criteria))

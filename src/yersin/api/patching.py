@@ -19,10 +19,11 @@ from yersin.fhir.problem import Problem, problem
 from yersin.guard.writing import Update
 from yersin.store.versions import Version
 
-from . import fhirpath_patch, formats, json_patch
+from . import fhirpath_patch, formats, json_patch, merge_patch
 
 JSON_PATCH = "application/json-patch+json"
-_KINDS = f"A patch is sent as {JSON_PATCH}, or as FHIRPath Patch in a Parameters resource"
+MERGE_PATCH = "application/merge-patch+json"
+_KINDS = f"A patch is sent as {JSON_PATCH} or {MERGE_PATCH}, or as FHIRPath Patch in a Parameters resource"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -53,6 +54,9 @@ def of_body(content_type: str, body: bytes) -> Patch:
     if kind == JSON_PATCH:
         listed = json_patch.operations(body)
         return Patch(apply=lambda document: json_patch.apply(document, listed))
+    if kind == MERGE_PATCH or (kind == "application/json" and merge_patch.is_one(body)):
+        merged = merge_patch.read(body)
+        return Patch(apply=lambda document: merge_patch.apply(document, merged))
     if not kind or formats.kind_of(content_type.encode("latin-1")) not in ("json", "xml"):
         raise problem("not-supported", f"{_KINDS}, not as {kind or 'something unnamed'}.", status=415)
     if not isinstance(parse(body), r4.Parameters):
@@ -89,6 +93,8 @@ def _resource(made: Any, version: Version) -> r4.Resource:
         resource = parse(_encode(_pruned(made)), expect=version.type)
     except Problem as refusal:
         raise Problem(refusal.issues, status=422) from refusal
+    except RecursionError as error:
+        raise problem("structure", "The patch nests too deep.", status=422) from error
     if resource.id != version.id:
         text = f"The patch makes {resource.id or 'nothing'} of the id {version.id}; an id never changes."
         raise problem("processing", text, expression=f"{version.type}.id", status=422)

@@ -14,10 +14,10 @@ from .messages import Request, Response, location, told, version_headers
 
 
 async def create(request: Request) -> Response:
-    """POST [base]/[type], with If-None-Exist where the client wants no second one."""
+    """POST [base]/[type], with If-None-Exist (or criteria in the address) where the client wants no second one."""
     resource = _resource(request, request.path[0])
     resource.id = None
-    criteria = request.header("if-none-exist")
+    criteria = request.header("if-none-exist") or (request.query and conditions.in_address(request.query))
     if criteria:
         return answer(request, await create_unless(request.access, resource, criteria))
     (written,) = await request.access.write([Create(resource=resource)])
