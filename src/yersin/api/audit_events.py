@@ -37,6 +37,7 @@ INTERACTIONS = (
         "verify",
         "revoke",
         "export",
+        "export-views",
         "terms",
         "everything",
         "meta",

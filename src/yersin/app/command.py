@@ -28,6 +28,7 @@ from yersin.settings import BadSettingError, Settings
 from yersin.terminology import icd9cm, icd10, loinc, ucum_essence
 from yersin.terminology.loaded import Reader
 from yersin.terminology.loaded import load as load_file
+from yersin.views import exporting as views_exporting
 
 from . import demonstration, importing, logs, serving, telling, working
 from .ground import opened, prepared
@@ -182,6 +183,44 @@ async def _export(settings: Settings, folder: Path, types: tuple[str, ...], sinc
     click.echo(
         f"{job.resources} resources in {len(files)} files in {seconds:.1f} s ({job.resources / seconds:.0f}/s), as of "
         f"{job.moment.at.isoformat()}"
+    )
+
+
+@command.group()
+def views() -> None:
+    """Flat tables for counting, without names: kept up by a running server or worker."""
+
+
+@views.command(name="export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--view", "names", multiple=True, help="Name of a view; may stand several times. Without it: all views.")
+def export_views(folder: Path, names: tuple[str, ...]) -> None:
+    """Export views as Parquet, all as of one moment. Example: yersin views export figures --view person --view consultation
+
+    FOLDER/latest turns to what was exported when it is whole; the export before stays for those still reading it.
+    """
+    _run(_export_views(_settings(), folder.absolute(), names))
+
+
+async def _export_views(settings: Settings, folder: Path, names: tuple[str, ...]) -> None:
+    def tell(view: str, rows: int) -> None:
+        click.echo(f"\r{view}: {rows:,} rows".ljust(60), nl=False, err=True)
+
+    async with _ground(settings) as ground:
+        try:
+            made = await views_exporting.export(ground.access(system("HSYSADMIN")), folder, names, tell)
+        except FileExistsError as error:
+            raise click.ClickException(
+                f"{folder} is no folder, or holds something else than exports of views. Choose an empty folder."
+            ) from error
+        except OSError as error:
+            raise click.ClickException(
+                f"{folder} cannot be written ({error.strerror}). Choose another folder."
+            ) from error
+    click.echo(err=True)
+    rows = sum(view.rows for view in made.views)
+    click.echo(
+        f"{rows} rows of {len(made.views)} views in {folder / views_exporting.LATEST}, as of {made.as_of.isoformat()}"
     )
 
 

@@ -25,6 +25,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "account.write",
             "figures.read",
             "export",
+            "views.export",
             "subscriptions.watch",
             "index.make",
         }
@@ -50,7 +51,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "index.make",
         }
     ),
-    "analyst": frozenset({"directory.read", "figures.read"}),
+    "analyst": frozenset({"directory.read", "figures.read", "views.export"}),
     "auditor": frozenset({"directory.read", "audit.read"}),
     "citizen": frozenset({"chart.read", "directory.read", "record.own"}),
     "nobody": frozenset(),

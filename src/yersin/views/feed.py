@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from .tables import Table, View, house_views
 CONSUMER = "views"
 #: few enough that a page waiting behind a batch does not notice
 BATCH = 100
-_decode = msgspec.json.Decoder().decode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class Everything:
