@@ -8,7 +8,7 @@ INSTALL := $(BIN)/uv pip install -q --python $(BIN)/python
 SIDE_BY_SIDE ?= 2
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo run check fix test test-all lock generate bench clean
+.PHONY: help setup demo run check fix test test-all lock generate conformance bench clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -28,6 +28,11 @@ $(BIN)/uv: requirements-setup.lock
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ .venv/.product
+
+.venv/.clients: $(BIN)/uv tests/clients/requirements.lock
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv/clients
+	$(BIN)/uv pip install -q --python .venv/clients/bin/python --require-hashes -r tests/clients/requirements.lock
+	@touch $@
 
 setup: .venv/.product  ## Install what Yersin needs into .venv and bundle the front end
 	@$(BIN)/python tools/bundle.py
@@ -50,13 +55,13 @@ fix: .venv/.development  ## Repair what ruff can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: .venv/.development setup  ## Everything that passes or fails the build, about 21 minutes
+test: .venv/.development .venv/.clients setup  ## Everything that passes or fails the build, about 21 minutes
 	@tools/test_programs.sh
 	$(MAKE) --no-print-directory check
 	$(BIN)/python tools/bundle.py --check
 	$(BIN)/pytest --numprocesses=$(SIDE_BY_SIDE) --dist=loadfile --no-loadscope-reorder
 
-test-all: .venv/.development setup  ## The long forms too: a thousand kills, long fuzzing
+test-all: .venv/.development .venv/.clients setup  ## The long forms too: a thousand kills, long fuzzing
 	@tools/test_programs.sh
 	YERSIN_LONG_TESTS=1 $(BIN)/pytest --timeout=7200
 
@@ -66,6 +71,11 @@ generate: .venv/.development  ## Write the generated R4 code anew (FHIR=folder o
 	$(BIN)/python tools/generate_search.py $(FHIR)
 	$(BIN)/python tools/generate_terms.py $(FHIR)
 
+conformance: .venv/.development .venv/.clients setup  ## Run the conformance suites and write docs/conformance.md
+	@tools/test_programs.sh
+	$(BIN)/python tools/bundle.py --check
+	$(BIN)/python tools/conformance.py
+
 bench: .venv/.development setup  ## Run the benchmarks; each prints a table and JSON
 	@for program in bench/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
 
@@ -73,6 +83,7 @@ lock: $(BIN)/uv  ## Renew the lock files (hashes, no addresses)
 	printf 'uv\nhatchling\neditables\n' | $(LOCK) - -o requirements-setup.lock
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+	echo smart-fetch | $(LOCK) - -o tests/clients/requirements.lock
 
 clean:  ## Remove what set-up made; data in var/ stays
 	rm -rf .venv node_modules src/yersin/web/bundle
