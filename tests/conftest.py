@@ -28,6 +28,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from tests.conformance.outcomes import Tally, is_told, outcomes
 from tests.running import Client, House, Served, answering, do_not_wait_for_the_disk, drop, free_port, on
 
 from yersin.api.app import Api
@@ -129,6 +130,19 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"third-party test data are not here: {folder}/data (set YERSIN_SHARED)")
     return folder / "data"
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Tally:
+    """Say how many cases a conformance test ran: docs/conformance.md tells that number or somewhat fewer, or is stale."""
+
+    def told(cases: int) -> None:
+        record_property("cases", cases)
+        if "YERSIN_TALLY" not in os.environ and "YERSIN_LONG_TESTS" not in os.environ:
+            name = request.node.nodeid
+            assert is_told(outcomes()["cases"].get(name, 0), cases), f"{name} ran {cases} cases: make conformance"
+
+    return told
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from tests.conformance.outcomes import Tally
 from tests.running import Client
 
 from yersin.api import fhirpath_patch, json_patch
@@ -24,13 +25,14 @@ def inside(case: Any, name: str) -> bytes:
     return xml.read(etree.tostring(case.find(name)[0]))
 
 
-def test_every_case_of_the_fhir_project(shared: Path) -> None:
+def test_every_case_of_the_fhir_project(shared: Path, tally: Tally) -> None:
     found = cases(shared)
     assert len(found) == 17
     for case in found:
         document = json_patch.read(inside(case, "input"))
         patched = _pruned(fhirpath_patch.apply(document, fhirpath_patch.operations(inside(case, "diff"))))
         assert patched == json_patch.read(inside(case, "output")), case.get("name")
+    tally(len(found))
 
 
 def operation(kind: str, **parts: Any) -> bytes:

@@ -217,6 +217,7 @@ def test_text_data_and_elements_keep_what_must_be_there(client: Client) -> None:
     assert names(shown(client, f"{address}?_summary=data")) == names(OBSERVATION) - {"text"}
     assert names(shown(client, f"{address}?_elements=note,value")) == {"note", "valueQuantity", "status", "code"}
     assert names(shown(client, f"{address}?_elements=Observation.method")) == {"method", "status", "code"}
+    assert names(shown(client, f"{address}?_elements=method,id,resourceType")) == {"method", "status", "code"}
     assert shown(client, f"{address}?_summary=false")["note"] == OBSERVATION["note"]
     assert "tag" not in shown(client, f"{address}?_summary=false")["meta"]
     person = made(client, PATIENT)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conformance.outcomes import Tally
 from tests.running import Client, Served
 
 from yersin.api import json_patch
@@ -33,7 +34,7 @@ def patched(document: Any, patch: Any) -> Any:
     )
 
 
-def test_every_case_of_the_fhir_project(shared: Path) -> None:
+def test_every_case_of_the_fhir_project(shared: Path, tally: Tally) -> None:
     cases = json.loads((shared / "fhir-test-cases/patch/json-patch-tests.json").read_text())
     assert len(cases) >= 8
     for case in cases:
@@ -42,6 +43,7 @@ def test_every_case_of_the_fhir_project(shared: Path) -> None:
                 patched(case["doc"], case["patch"])
         else:
             assert json_patch.equal(patched(case["doc"], case["patch"]), case["expected"]), case["comment"]
+    tally(len(cases))
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.outcomes import Tally, exclusions
 from tests.running import Client
 
 #: examples that break R4's own rules, each with its reason
-REFUSED = {each["title"] for each in tomllib.loads(Path(__file__).with_name("examples.toml").read_text())["case"]}
+REFUSED = set(exclusions("examples"))
 
 
 class Digits(Decimal):
@@ -61,7 +61,7 @@ def test_examples_that_break_rules_are_refused_and_are_few(client: Client, examp
         assert any(issue["severity"] == "error" and issue["expression"] for issue in answer.json()["issue"])
 
 
-def test_every_example_is_served_back_as_it_came(client: Client, examples: list[bytes]) -> None:
+def test_every_example_is_served_back_as_it_came(client: Client, examples: list[bytes], tally: Tally) -> None:
     wrong = []
     for raw in examples:
         sent = exactly(raw)
@@ -80,6 +80,7 @@ def test_every_example_is_served_back_as_it_came(client: Client, examples: list[
             if without_server_meta(got) != without_server_meta(sent):
                 wrong.append((address, read.status_code, read.text[:300]))
     assert not wrong
+    tally(len(examples))
 
 
 def test_every_example_is_found_by_its_id_and_in_its_history(client: Client, examples: list[bytes]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from tests.conformance.outcomes import excluded, exclusions
 from tests.fhir.path import xml_reading
 
 from yersin.fhir.path import Environment, compiled
@@ -23,10 +23,7 @@ from yersin.fhir.problem import Problem
 SHARED = Path(os.environ.get("YERSIN_SHARED", Path(__file__).parents[3] / "shared"))
 FOLDER = SHARED / "data" / "fhir-test-cases" / "fhirpath"
 #: each case that is not met: its title, whether a feature is missing, a bug known or neither meant, and why
-EXCLUSIONS = {
-    each["title"]: each for each in tomllib.loads(Path(__file__).with_name("fhirpath.toml").read_text())["case"]
-}
-KINDS = {"feature", "bug", "wontfix"}
+EXCLUSIONS = exclusions("fhirpath")
 LEAST = 0.97
 THERE = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the shared test data are not in {FOLDER} (YERSIN_SHARED)")
 
@@ -68,16 +65,14 @@ def same_type(item: Any, expected: str | None) -> bool:
 def test_every_exclusion_is_a_case_and_nearly_all_cases_are_met() -> None:
     titles = [case.get("name") for case in cases()]
     assert set(EXCLUSIONS) <= set(titles)
-    assert all(each["kind"] in KINDS and each["reason"] for each in EXCLUSIONS.values())
     assert len(titles) > 450
     assert 1 - len(EXCLUSIONS) / len(titles) >= LEAST
 
 
 @THERE
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.get("name")) for case in cases()])
-def test_the_expression_gives_what_the_case_expects(case: Any) -> None:
-    if case.get("name") in EXCLUSIONS:
-        pytest.skip(EXCLUSIONS[case.get("name")]["reason"])
+def test_the_expression_gives_what_the_case_expects(case: Any, request: pytest.FixtureRequest) -> None:
+    excluded(request, EXCLUSIONS.get(case.get("name")))
     if case.find("expression").get("invalid"):
         with pytest.raises(Problem):
             evaluated(case)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from tests.conformance.outcomes import Tally
 
 from yersin.fhir import parse, xml
 from yersin.fhir.problem import Problem
@@ -52,7 +53,7 @@ def _spelled(div: str) -> str:
     return str(etree.tostring(etree.fromstring(known, parser), method="c14n").decode())
 
 
-def test_every_example_comes_back_as_it_was(shared: Path) -> None:
+def test_every_example_comes_back_as_it_was(shared: Path, tally: Tally) -> None:
     count = 0
     for example in examples(shared):
         raw = xml._encode(example)
@@ -62,6 +63,7 @@ def test_every_example_comes_back_as_it_was(shared: Path) -> None:
             assert canonical(json.loads(again, parse_float=Decimal)) == canonical(json.loads(raw, parse_float=Decimal))
         count += 1
     assert count > 300
+    tally(count)
 
 
 def test_what_xml_says_stands_in_json() -> None:

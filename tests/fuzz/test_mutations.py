@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.outcomes import Tally
 from tests.fuzz.fuzzing import Fuzzer
 from tests.fuzz.invented import EXAMPLES
 
@@ -46,14 +47,16 @@ def fuzzed(run: Any, system: Access, examples: list[bytes], count: int) -> Fuzze
     return fuzzer
 
 
-def test_mutated_resources_of_ours(run: Any, system: Access) -> None:
+def test_mutated_resources_of_ours(run: Any, system: Access, tally: Tally) -> None:
     fuzzer = fuzzed(run, system, EXAMPLES, REQUESTS // OURS)
     assert not fuzzer.wrong, "\n".join([f"{len(fuzzer.wrong)} are wrong", *fuzzer.wrong[:40]])
     assert min(fuzzer.statuses[201], fuzzer.statuses[400], fuzzer.statuses[422]) > REQUESTS // 200
+    tally(REQUESTS // OURS)
 
 
 @pytest.mark.skipif(not FILE.is_file(), reason=f"HL7's examples are not in {FILE} (YERSIN_SHARED)")
-def test_mutated_examples_of_the_standard(run: Any, system: Access) -> None:
+def test_mutated_examples_of_the_standard(run: Any, system: Access, tally: Tally) -> None:
     fuzzer = fuzzed(run, system, published(), REQUESTS - REQUESTS // OURS)
     assert not fuzzer.wrong, "\n".join([f"{len(fuzzer.wrong)} are wrong", *fuzzer.wrong[:40]])
     assert min(fuzzer.statuses[201], fuzzer.statuses[400], fuzzer.statuses[422]) > REQUESTS // 200
+    tally(REQUESTS - REQUESTS // OURS)

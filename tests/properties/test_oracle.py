@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conformance.outcomes import Tally
 from tests.properties import oracle
 from tests.properties.oracle import AMOUNT_PREFIXES, PREFIXES, RULES
 
@@ -235,8 +236,10 @@ def _currencies(value: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.timeout(280)
-def test_the_sql_search_finds_what_the_slow_one_finds(run: Any, system: Access, stock: Any) -> None:
-    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_the_sql_search_finds_what_the_slow_one_finds(run: Any, system: Access, stock: Any, tally: Tally) -> None:
+    queries = 400
+
+    @settings(max_examples=queries, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         type_name = data.draw(st.sampled_from(sorted(RULES)))
@@ -252,6 +255,7 @@ def test_the_sql_search_finds_what_the_slow_one_finds(run: Any, system: Access, 
             assert got == sorted(got)
 
     check()
+    tally(queries)
 
 
 #: references of the types in stock, and where they lead
@@ -279,11 +283,12 @@ def joined(draw: Any, stock: dict[str, list[dict[str, Any]]], type_name: str, de
 
 @pytest.mark.timeout(280)
 def test_chains_and_has_find_what_the_slow_search_finds(
-    run: Any, system: Access, stock: Any, monkeypatch: pytest.MonkeyPatch
+    run: Any, system: Access, stock: Any, monkeypatch: pytest.MonkeyPatch, tally: Tally
 ) -> None:
+    queries = 200
     hits = 0
 
-    @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=queries, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal hits
@@ -301,6 +306,7 @@ def test_chains_and_has_find_what_the_slow_search_finds(
         hits += bool(got)
 
     check()
+    tally(queries)
     assert hits > 20
 
 
@@ -422,11 +428,12 @@ def test_includes_are_what_the_references_say(run: Any, system: Access, stock: A
 
 
 @pytest.mark.timeout(280)
-def test_composites_find_what_the_slow_search_finds(run: Any, system: Access, stock: Any) -> None:
+def test_composites_find_what_the_slow_search_finds(run: Any, system: Access, stock: Any, tally: Tally) -> None:
+    queries = 120
     measured = [r for r in stock["Observation"] if "value" in r.get("valueQuantity", {}) and r["code"].get("coding")]
     hits = 0
 
-    @settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=queries, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal hits
@@ -450,6 +457,7 @@ def test_composites_find_what_the_slow_search_finds(run: Any, system: Access, st
         hits += bool(expected)
 
     check()
+    tally(queries)
     assert hits > 30
 
 
@@ -516,11 +524,12 @@ def askers(system: Access, stock: Any, charted: set[str]) -> dict[str, tuple[Acc
 
 @pytest.mark.timeout(280)
 def test_every_role_finds_what_the_slow_search_finds_among_what_is_open(
-    run: Any, stock: Any, askers: dict[str, tuple[Access, set[str], bool]]
+    run: Any, stock: Any, askers: dict[str, tuple[Access, set[str], bool]], tally: Tally
 ) -> None:
+    queries = 150
     hits: dict[str, int] = dict.fromkeys(askers, 0)
 
-    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=queries, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(["doctor", "doctor", *askers]))
@@ -545,6 +554,7 @@ def test_every_role_finds_what_the_slow_search_finds_among_what_is_open(
         hits[name] += bool(got)
 
     check()
+    tally(queries)
     assert hits["doctor"] > 10
     assert hits["nobody"] == 0
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.conformance.outcomes import Tally
 
 from yersin.fhir import r4
 from yersin.fhir.parameters import Parameter, parameters
@@ -79,12 +80,13 @@ def test_there_are_all_parameters_of_r4() -> None:
 
 
 @pytest.mark.timeout(120)
-def test_every_form_of_every_parameter_is_run_or_refused_by_name(run: Any, system: Access) -> None:
+def test_every_form_of_every_parameter_is_run_or_refused_by_name(run: Any, system: Access, tally: Tally) -> None:
     asked = datetime.now(UTC)
     refused, failed, done = run(_all(system))
     assert not failed, failed[:10]
     assert refused == REFUSED, (sorted(refused - REFUSED), sorted(REFUSED - refused))
     assert done > 3_000
+    tally(done)
     assert (datetime.now(UTC) - asked).total_seconds() < 100
 
 

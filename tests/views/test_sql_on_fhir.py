@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.conformance.outcomes import excluded, exclusions
 
 from yersin.fhir.problem import Problem
 from yersin.views import definition
 
 SHARED = Path(os.environ.get("YERSIN_SHARED", Path(__file__).parents[3] / "shared"))
 FOLDER = SHARED / "data" / "sql-on-fhir-v2"
-#: title of a case -> why it is not met
-EXCLUSIONS: dict[str, str] = {}
+EXCLUSIONS = exclusions("sql_on_fhir")
 
 
 def _cases():
@@ -48,9 +48,7 @@ def test_every_exclusion_is_a_case():
 @pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the shared test data are not in {FOLDER} (YERSIN_SHARED)")
 @pytest.mark.parametrize(("resources", "case"), list(_cases()))
 def test_the_view_gives_the_rows_of_the_case(resources, case, request):
-    title = request.node.callspec.id
-    if title in EXCLUSIONS:
-        pytest.skip(EXCLUSIONS[title])
+    excluded(request, EXCLUSIONS.get(request.node.callspec.id))
     if case.get("expectError"):
         with pytest.raises(Problem):
             _rows(resources, case["view"])

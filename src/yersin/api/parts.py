@@ -195,6 +195,6 @@ def _check(type_name: str, elements: Sequence[str]) -> None:
         if of not in r4.TYPE_NUMBER:
             continue
         known = {element.path for element in shape(struct_of(of)).values()}
-        if rest.partition(".")[0] not in known:
+        if rest.partition(".")[0] not in known | {"resourceType"}:  # which is always there, and clients ask for
             text = f"{of} has no element {rest}. It has: {', '.join(sorted(known))}."
             raise problem("invalid", text, expression="_elements")
