@@ -33,7 +33,7 @@ from .tokens import hashes, present
 #: resources of one side of a join that are looked up, and those of them whose content is read
 IDS_LIMIT, CONTENT_LIMIT = 20_000, 2_000
 #: places that are looked up beforehand, where the planner expects no more
-PLACES_LIMIT = 5_000
+PLACES_LIMIT = 1_000
 _COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 Settle = Callable[[Query], Any]
 
