@@ -51,7 +51,7 @@ class Limit:
         self.template = draft(self.access, Create(resource=parse(patient(1)))).write
         self.insert = store.insert_sql("Patient", audit.also(store.argument_count("Patient") + 1))
         sql = Sql(r4.TYPE_NUMBER["Patient"], new_id())
-        statement = f"{reading.current_sql('Patient')} AND {self.access.scope.condition(sql, 'Patient', 'm')}"
+        statement = reading.current_sql("Patient", self.access.scope.condition(sql, "Patient", reading.FOUND))
         self.read = showing.recording("Patient", statement, sql.arg(None, "text"), len(sql.arguments) + 1)
         self.random = Random(1)
 

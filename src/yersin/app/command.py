@@ -342,6 +342,23 @@ async def _load_list(settings: Settings, path: Path, read: Reader, what: str) ->
     click.echo(f"{codes} {what}, version {version or 'not told'}")
 
 
+@command.group()
+def cluster() -> None:
+    """Look after spreading over several machines by Citus."""
+
+
+@cluster.command(name="check")
+def cluster_check() -> None:
+    """Judge, without a cluster, whether Citus can run every table and statement. Example: yersin cluster check
+
+    Ends with 1 where it cannot: each shape is told with its rule, its cure and an example.
+    """
+    from . import clustering  # noqa: PLC0415 - it loads a parser of SQL that nothing else needs
+
+    if not clustering.check(click.echo):
+        sys.exit(1)
+
+
 @asynccontextmanager
 async def _ground(settings: Settings) -> AsyncIterator[Ground]:
     """Open the ground beside a running server, or start the database for as long as the command runs."""

@@ -132,7 +132,7 @@ def _conditions(access: Access, part: Slice, sql: Sql, row: str) -> list[str]:
         conditions.append(placed)
     elif part.others is not None:
         name, key = part.others
-        conditions.append(f"EXISTS (SELECT FROM {name} m WHERE m.job = {sql.arg(key)} AND m.pat = {row}.pat)")
+        conditions.append(f"{row}.pat IN (SELECT m.pat FROM {name} m WHERE m.job = {sql.arg(key)})")
     return conditions
 
 
@@ -141,7 +141,7 @@ def _of_nobody_else(part: Slice, sql: Sql) -> str:
     if part.others is None:
         return ""
     name, key = part.others
-    return f" OR NOT EXISTS (SELECT FROM {name} m WHERE m.job = {sql.arg(key)} AND m.pat = r.pat)"
+    return f" OR r.pat NOT IN (SELECT m.pat FROM {name} m WHERE m.job = {sql.arg(key)})"
 
 
 async def _as_of(connection: Connection, part: Slice, rows: Sequence[Any]) -> list[Version]:

@@ -53,8 +53,8 @@ async def matching(connection: Connection, access: Access, query: Query, ids: Se
     clause.add(access.scope.condition(sql, query.type, "r"))
     number = r4.TYPE_NUMBER[query.type]
     rows = await connection.fetch(
-        f"SELECT r.id, r.name FROM id_map m JOIN {table(query.type)} r ON r.pat = m.pat AND r.id = m.id "
-        f"WHERE m.type = {number} AND m.id = ANY($1::uuid[]) AND {clause.text()}",
+        f"WITH m AS MATERIALIZED (SELECT pat, id FROM id_map WHERE type = {number} AND id = ANY($1::uuid[])) "
+        f"SELECT r.id, r.name FROM m JOIN {table(query.type)} r ON r.pat = m.pat AND r.id = m.id WHERE {clause.text()}",
         *sql.arguments,
     )
     return {row["id"]: row["name"] or str(row["id"]) for row in rows}

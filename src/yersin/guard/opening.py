@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 _TASK = r4.TYPE_NUMBER["Task"]
 #: counts charts opened to others, or for longer, by a facility ($4) that has the patient in care by requests alone
 _PASSED_ON = """
+WITH c AS MATERIALIZED (SELECT pat, org, type, until FROM care WHERE pat = ANY($1::uuid[]) AND until > now())
 SELECT count(*) FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS o (pat, org, until)
-WHERE NOT EXISTS (SELECT FROM care c WHERE c.pat = o.pat AND c.org = $4 AND c.until > now() AND c.type <> $5)
-  AND NOT EXISTS (SELECT FROM care c WHERE c.pat = o.pat AND c.org = o.org AND c.until > now()
-    AND (o.org <> $4 OR c.until >= o.until))"""
+WHERE NOT EXISTS (SELECT FROM c WHERE c.pat = o.pat AND c.org = $4 AND c.type <> $5)
+  AND NOT EXISTS (SELECT FROM c WHERE c.pat = o.pat AND c.org = o.org AND (o.org <> $4 OR c.until >= o.until))"""
 
 
 async def refuse_passing_on(writing: Writing, drafts: Sequence[Draft]) -> None:

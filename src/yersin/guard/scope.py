@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.parameters import compartment
+from yersin.store.reading import column
 from yersin.store.schema import table
 
 from .roles import may
@@ -57,11 +58,11 @@ class WhoScope:
         if who.role == "system":
             return "true"
         if who.patient is not None:
-            return f"{row}.pat = {sql.arg(who.patient)}"
+            return f"{column(row, 'pat')} = {sql.arg(who.patient)}"
         if who.organization is None:
             return "false"
         part = "" if type_name in ALWAYS_SHARED else f" AND {_shared(type_name, row)}"
-        return f"EXISTS (SELECT FROM care WHERE care.pat = {row}.pat AND {self._cared_for(sql)}{part})"
+        return f"EXISTS (SELECT FROM care WHERE care.pat = {column(row, 'pat')} AND {self._cared_for(sql)}{part})"
 
     def shared(self, sql: Sql, patient: str) -> str:
         """Return a query of how far each relationship opens a patient's chart, empty where none is asked about."""
@@ -86,7 +87,7 @@ class WhoScope:
 def _shared(type_name: str, row: str) -> str:
     """Return whether a relationship opens a row: the whole chart, this type of resource, or what was recorded since."""
     fresh = (
-        f"EXISTS (SELECT FROM {table(type_name)} AS fresh WHERE fresh.pat = {row}.pat AND fresh.id = {row}.id "
+        f"EXISTS (SELECT FROM {table(type_name)} AS fresh WHERE fresh.pat = care.pat AND fresh.id = {column(row, 'id')} "
         "AND fresh.upd >= care.fresh)"
     )
     return f"(care.shares IS NULL OR {r4.TYPE_NUMBER[type_name]} = ANY(care.shares) OR {fresh})"

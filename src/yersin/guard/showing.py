@@ -32,7 +32,7 @@ async def current(access: Access, type_name: str, row: RowId) -> Version | None:
     Raises Problem (503) when it cannot be recorded; then nothing is shown.
     """
     sql = Sql(r4.TYPE_NUMBER[type_name], row.id)
-    statement = f"{reading.current_sql(type_name)} AND {access.scope.condition(sql, type_name, 'm')}"
+    statement = reading.current_sql(type_name, access.scope.condition(sql, type_name, reading.FOUND))
     found = await _found(access, type_name, row, statement, sql, audit.Entry(interaction="read"))
     if found is None or not found["deleted"]:
         return reading.versioned(type_name, row, found) if found else None
@@ -43,7 +43,7 @@ async def current(access: Access, type_name: str, row: RowId) -> Version | None:
 async def version(access: Access, type_name: str, row: RowId, ver: int) -> Version | None:
     """One version, as `current`; it is seen if the current row may be."""
     sql = Sql(r4.TYPE_NUMBER[type_name], row.id, ver)
-    statement = reading.version_sql(type_name, access.scope.condition(sql, type_name, "m"))
+    statement = reading.version_sql(type_name, access.scope.condition(sql, type_name, reading.FOUND))
     found = await _found(access, type_name, row, statement, sql, audit.Entry(interaction="vread", ver=ver))
     return reading.versioned(type_name, row, found) if found else None
 

@@ -138,15 +138,21 @@ class Writing:
         places = {d.write.pat for d in drafts if in_chart(d.type) and d.patients} - new - await self._declared(drafts)
         if not places or self.access.who.role == "system":
             return
-        sql = Sql(list(places))
-        hidden = await self.connection.fetchval(
-            f"SELECT count(*) FROM unnest($1::uuid[]) AS p (pat) WHERE NOT {self.access.scope.condition(sql, 'Patient', 'p')}",
+        for place in places:
+            if not await self._sees("Patient", place, place):
+                raise problem(
+                    "forbidden", "This patient is not in your facility's care, so nothing can be written.", status=403
+                )
+
+    async def _sees(self, type_name: str, pat: UUID, id_: UUID) -> bool:
+        """Whether the asker's scope opens a row of a type at some place."""
+        sql = Sql(pat, id_)
+        seen = await self.connection.fetchval(
+            "WITH m AS MATERIALIZED (SELECT $1::uuid AS pat, $2::uuid AS id) "
+            f"SELECT {self.access.scope.condition(sql, type_name, reading.FOUND)} FROM m",
             *sql.arguments,
         )
-        if hidden:
-            raise problem(
-                "forbidden", "This patient is not in your facility's care, so nothing can be written.", status=403
-            )
+        return bool(seen)
 
     async def _declared(self, drafts: Sequence[Draft]) -> set[UUID]:
         """Patients who exist and whose presence at the asker's facility these changes declare: the visit opens the chart."""
@@ -167,14 +173,7 @@ class Writing:
         if self.access.who.role == "system":
             return
         for d in drafts:
-            if d.write.key not in locked:
-                continue
-            sql = Sql(locked[d.write.key].pat, d.write.id)
-            seen = await self.connection.fetchval(
-                f"SELECT {self.access.scope.condition(sql, d.type, 'w')} FROM (SELECT $1::uuid AS pat, $2::uuid AS id) AS w",
-                *sql.arguments,
-            )
-            if not seen:
+            if d.write.key in locked and not await self._sees(d.type, locked[d.write.key].pat, d.write.id):
                 raise not_open(d.type, d.logical_id)
 
     async def _refuse_signed(self, drafts: Sequence[Draft], locked: Locks) -> None:

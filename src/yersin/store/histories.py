@@ -18,7 +18,7 @@ from yersin.db.sql import Sql
 from yersin.fhir import r4
 
 from .identity import RowId
-from .reading import Scope, versioned
+from .reading import FOUND, Scope, versioned
 from .schema import table
 from .versions import Version
 
@@ -65,18 +65,18 @@ class _Sql(Sql):
 async def of_resource(connection: Connection, type_name: str, row: RowId, scope: Scope, wanted: Wanted) -> Page | None:
     """Versions of one resource; None where there is none or the scope hides it."""
     sql = Sql(r4.TYPE_NUMBER[type_name], row.id)
-    opened = scope.condition(sql, type_name, "m")
+    opened = scope.condition(sql, type_name, FOUND)
     window = _window(sql, wanted, "w.upd", "w.until")
     order = "ASC" if wanted.oldest_first else "DESC"
     on = f"f.ver {'>' if wanted.oldest_first else '<'} {sql.arg(wanted.after[0])}" if wanted.after else "true"
     rows = await connection.fetch(
-        f"""WITH m AS (SELECT pat, name FROM id_map m WHERE type = $1 AND id = $2 AND {opened}),
+        f"""WITH m AS MATERIALIZED (SELECT id, pat, name FROM id_map WHERE type = $1 AND id = $2),
         v AS (SELECT r.ver, r.upd, r.enc, r.content FROM {table(type_name)} r JOIN m ON r.pat = m.pat WHERE r.id = $2
           UNION ALL SELECT h.ver, h.upd, h.enc, h.content FROM history h JOIN m ON h.pat = m.pat
             WHERE h.type = $1 AND h.id = $2),
         w AS (SELECT v.*, lead(v.upd) OVER (ORDER BY v.ver) AS until FROM v),
         f AS (SELECT w.*, count(*) OVER () AS total FROM w WHERE {window})
-        SELECT m.pat, m.name, f.* FROM m LEFT JOIN f ON {on} ORDER BY f.ver {order} LIMIT {wanted.limit + 1}""",
+        SELECT m.pat, m.name, f.* FROM m LEFT JOIN f ON {on} WHERE {opened} ORDER BY f.ver {order} LIMIT {wanted.limit + 1}""",
         *sql.arguments,
     )
     if not rows or rows[0]["name"] != row.name:

@@ -249,11 +249,11 @@ def _log_of(op: str) -> str:
 async def lock(connection: Connection, keys: Iterable[tuple[int, UUID]]) -> dict[tuple[int, UUID], Locked]:
     """Lock rows of the id map in their order and say what is there; ids never used are absent."""
     ordered = sorted(set(keys))
-    rows = await connection.fetch(
-        "SELECT m.type, m.id, m.pat, m.ver, m.deleted, m.name, m.owner FROM unnest($1::smallint[], $2::uuid[]) AS k (type, id) "
-        "JOIN id_map m ON m.type = k.type AND m.id = k.id ORDER BY m.type, m.id FOR UPDATE OF m",
-        [number for number, _ in ordered],
-        [key for _, key in ordered],
+    if not ordered:
+        return {}
+    # a statement for each, since a cluster locks on one machine at a time; they go in one message
+    rows = await connection.fetchmany(
+        "SELECT type, id, pat, ver, deleted, name, owner FROM id_map WHERE type = $1 AND id = $2 FOR UPDATE", ordered
     )
     return {(r["type"], r["id"]): Locked(r["pat"], r["ver"], r["deleted"], r["name"], r["owner"]) for r in rows}
 
@@ -294,20 +294,20 @@ async def _moment(connection: Connection, sql: str, arguments: Sequence[Any]) ->
 
 async def _move(connection: Connection, one: Write, old: UUID) -> None:
     """Carry a row and its history to another patient's place; what the row is found by is about to be replaced."""
-    await connection.execute(
-        f"UPDATE {table(one.type)} SET pat = $3, ixv = $4 WHERE pat = $2 AND id = $1", one.id, old, one.pat, one.ixv
-    )
+    number, history = r4.TYPE_NUMBER[one.type], "id, type, ver, tx, upd, op, enc, content"
+    # what rows are spread over machines by is never changed: they go and come again
+    row = "id, ver, tx, upd, name, enc, content, d_lo, d_hi, txt, srt, tok"
+    gone = f"WITH gone AS (DELETE FROM {table(one.type)} WHERE pat = $2 AND id = $1 RETURNING {row}) "
+    again = f"INSERT INTO {table(one.type)} (pat, ixv, {row}) SELECT $3::uuid, $4::smallint, {row} FROM gone"
+    await connection.execute(gone + again, one.id, old, one.pat, one.ixv)
     if has_ranges(one.type):
-        await connection.execute(
-            f"UPDATE {range_table(one.type)} SET pat = $3 WHERE pat = $2 AND id = $1", one.id, old, one.pat
-        )
-    await connection.execute(
-        "UPDATE history SET pat = $4 WHERE pat = $3 AND type = $1 AND id = $2",
-        r4.TYPE_NUMBER[one.type],
-        one.id,
-        old,
-        one.pat,
-    )
+        name, ranges = range_table(one.type), "id, param, key, unit, lo, hi"
+        gone = f"WITH gone AS (DELETE FROM {name} WHERE pat = $2 AND id = $1 RETURNING {ranges}) "
+        again = f"INSERT INTO {name} (pat, {ranges}) SELECT $3::uuid, {ranges} FROM gone"
+        await connection.execute(gone + again, one.id, old, one.pat)
+    gone = f"WITH gone AS (DELETE FROM history WHERE pat = $2 AND id = $1 AND type = $4 RETURNING {history}) "
+    again = f"INSERT INTO history (pat, {history}) SELECT $3::uuid, {history} FROM gone"
+    await connection.execute(gone + again, one.id, old, one.pat, number)
 
 
 async def _copy(connection: Connection, writes: Sequence[Write]) -> datetime:

@@ -39,8 +39,9 @@ _DEFINITION_COLUMNS = ("kind", "url", "version", "rank", "source", "origin", "ta
 _decode = msgspec.json.Decoder().decode
 
 _WAITING = """
-SELECT m.type, m.id FROM id_map m LEFT JOIN terms.taken t ON t.type = m.type AND t.id = m.id
-WHERE m.type = ANY($1::smallint[]) AND t.ver IS DISTINCT FROM m.ver LIMIT $2
+WITH m AS MATERIALIZED (SELECT type, id, ver FROM id_map WHERE type = ANY($1::smallint[]))
+SELECT m.type, m.id FROM m LEFT JOIN terms.taken t ON t.type = m.type AND t.id = m.id
+WHERE t.ver IS DISTINCT FROM m.ver LIMIT $2
 """
 _NUMBERS = [r4.TYPE_NUMBER[kind] for kind in KINDS]
 _BATCH = 200

@@ -1,0 +1,118 @@
+"""What Citus can run: rules on single statements and tables, and the product's own statements."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from yersin.app.clustering import check
+from yersin.app.schema import STEPS
+from yersin.guard.cluster import judging, tables
+from yersin.guard.cluster.checking import refused, shapes_of
+from yersin.guard.cluster.judging import judge
+from yersin.guard.cluster.shapes import Shapes
+from yersin.guard.cluster.tables import judge_tables
+
+OBSERVATION = 'fhir."observation"'
+PATIENT = 'fhir."patient"'
+ORGANIZATION = 'fhir."organization"'
+
+RUN = (
+    f"SELECT r.id FROM {OBSERVATION} r WHERE r.pat IN (SELECT r.pat FROM {PATIENT} r WHERE r.tok @> $1)",
+    (
+        f"SELECT r.id FROM {OBSERVATION} r WHERE EXISTS (SELECT FROM care WHERE care.pat = r.pat AND (care.shares IS NULL "
+        f"OR EXISTS (SELECT FROM {OBSERVATION} f WHERE f.pat = care.pat AND f.id = r.id)))"
+    ),
+    f"SELECT o.id FROM {OBSERVATION} o JOIN {PATIENT} p ON p.pat = o.pat JOIN {ORGANIZATION} g ON g.id = o.id",
+    f"WITH m AS MATERIALIZED (SELECT pat FROM id_map WHERE id = $1) SELECT r.id FROM m JOIN {PATIENT} r ON r.pat = m.pat",
+    "SELECT ver FROM id_map WHERE type = $1 AND id = $2 FOR UPDATE SKIP LOCKED",
+    f"WITH t AS (SELECT clock_timestamp() AS upd) UPDATE {PATIENT} SET upd = t.upd FROM t WHERE pat = $1",
+    f"WITH g AS (DELETE FROM {PATIENT} WHERE pat = $1 RETURNING id) INSERT INTO {PATIENT} (pat, id) SELECT $2, id FROM g",
+    f"SELECT r.id FROM {PATIENT} r WHERE r.pat NOT IN (SELECT m.pat FROM export_patient m WHERE m.job = $1)",
+    "SELECT l.seq FROM change_log l WHERE l.tx > $1",
+)
+REFUSED = {
+    f"SELECT m.ver FROM id_map m LEFT JOIN {PATIENT} r ON r.pat = m.pat WHERE m.id = $1": judging.TOGETHER,
+    f"SELECT p.id FROM {PATIENT} p JOIN {OBSERVATION} o ON o.pat = p.id": judging.TOGETHER,
+    f"SELECT p.id FROM {PATIENT} p WHERE EXISTS (SELECT FROM {OBSERVATION} o WHERE o.pat = p.id)": judging.BESIDE,
+    f"SELECT g.id FROM {ORGANIZATION} g WHERE EXISTS (SELECT FROM care WHERE care.pat = g.pat)": judging.BESIDE,
+    "SELECT count(*) FROM unnest($1::uuid[]) AS p (pat) WHERE NOT EXISTS (SELECT FROM care WHERE care.pat = p.pat)": judging.BESIDE,
+    f"SELECT p.id FROM {PATIENT} p, LATERAL (SELECT id FROM {OBSERVATION} o WHERE o.pat = p.pat LIMIT 3) l": judging.EACH,
+    "SELECT m.ver FROM unnest($1::uuid[]) AS k (id) JOIN id_map m ON m.id = k.id FOR UPDATE OF m": judging.LOCKED,
+    f"SELECT id FROM {PATIENT} WHERE tok @> $1 FOR UPDATE SKIP LOCKED": judging.LOCKED,
+    f"UPDATE {PATIENT} SET pat = $2 WHERE pat = $1": judging.MOVED,
+    f"UPDATE {PATIENT} SET upd = clock_timestamp() WHERE pat = $1": judging.VOLATILE,
+    "SELECT l.seq FROM change_log l JOIN id_map m ON m.id = l.id": judging.MIXED,
+    f"SELECT p.id FROM {PATIENT} p WHERE EXISTS (SELECT FROM export_patient m WHERE m.pat = p.pat)": judging.MIXED,
+    f"SELECT k.id FROM unnest($1::uuid[]) AS k (id) LEFT JOIN {PATIENT} p ON p.id = k.id": judging.OUTER,
+    f"WITH RECURSIVE w AS (SELECT id FROM {PATIENT} UNION SELECT id FROM w) SELECT id FROM w": judging.AGAIN,
+}
+
+
+@pytest.mark.parametrize("sql", RUN)
+def test_a_statement_that_a_cluster_runs_passes(sql: str) -> None:
+    assert judge(sql) == []
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_a_statement_that_a_cluster_refuses_is_found(sql: str) -> None:
+    assert REFUSED[sql] in judge(sql)
+
+
+def test_tables_that_cannot_be_spread_are_found() -> None:
+    key = "CREATE TABLE history (pat uuid NOT NULL, id uuid NOT NULL, n int, PRIMARY KEY (id, n));"
+    column = "CREATE TABLE care (org uuid NOT NULL);"
+    index = 'CREATE UNIQUE INDEX one ON fhir."patient" (id);'
+    reference = "CREATE TABLE id_map (id uuid NOT NULL REFERENCES account, PRIMARY KEY (id));"
+    trigger = "CREATE TRIGGER t AFTER INSERT ON care FOR EACH ROW EXECUTE FUNCTION f();"
+    found = {(broken.table, broken.finding) for broken in judge_tables(key + column + index + reference + trigger)}
+    assert found == {
+        ("history", tables.UNIQUE),
+        ("care", tables.MISSING),
+        ("fhir.patient", tables.UNIQUE),
+        ("id_map", tables.REFERS),
+        ("care", tables.TRIGGERED),
+    }
+
+
+def test_every_table_of_the_product_can_be_spread() -> None:
+    assert judge_tables("\n".join(step.sql for step in STEPS)) == []
+
+
+TYPES = ("Patient", "Observation", "Organization", "Binary", "Encounter")
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, str]:
+    return asyncio.run(Shapes({}).all(TYPES))
+
+
+def test_what_the_product_asks_runs_but_for_the_log_of_whole_types(asked: dict[str, str]) -> None:
+    """What is left joins the coordinator's change log: histories of types, and what an export finds deleted (docs/scale.md)."""
+    found = refused(shapes_of(asked))
+    assert [each.shape.sql for each in found if "change_log" not in each.shape.sql] == []
+    assert {each.shape.asked.split(" ", 1)[1].split(" by ")[0] for each in found} == {"history", "read"}
+
+
+def test_nothing_the_product_asks_is_passed_over(asked: dict[str, str]) -> None:
+    everything = "\n".join(asked)
+    parts = ("r.pat IN (SELECT r.pat", "r.txt ~", "x.param = ANY", "EXISTS (SELECT FROM care", "FOR UPDATE", "RETURNING",
+             "INSERT INTO audit", "DISTINCT ON", "pg_visible_in_snapshot", "LIMIT 1000", "DELETE FROM care", "count(*)",
+             "unnest(r.tok)", "SKIP LOCKED", "terms.taken")  # fmt: skip
+    assert [part for part in parts if part not in everything] == []
+    assert len(asked) > 700
+
+
+def test_the_command_names_rule_cure_and_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    async def wrong(*_: Any) -> dict[str, str]:
+        return {f"UPDATE {PATIENT} SET pat = $2 WHERE pat = $1": "Patient carried"}
+
+    monkeypatch.setattr(Shapes, "all", wrong)
+    assert not check(told.append)
+    assert judging.MOVED.rule in told[0]
+    assert judging.MOVED.cure in told[0]
+    assert "Patient carried" in told[0]
