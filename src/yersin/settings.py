@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+_RATES = ("rate_program", "rate_account", "rate_address")
+
 
 class BadSettingError(ValueError):
     """A setting cannot be used; the message names the variable and the cure."""
@@ -43,6 +45,10 @@ class Settings:
     hook_networks: tuple[str, ...] = ()
     #: whether references to resources of this server must name one that exists: "any" or "known"
     references: str = "any"
+    #: requests to the API in a minute: of a program, of an account, and of an address that names nobody; 0 is no limit
+    rate_program: int = 0
+    rate_account: int = 6000
+    rate_address: int = 6000
 
     @property
     def base_url(self) -> str:
@@ -71,6 +77,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         export_hours=_whole("export_hours", text["export_hours"], default.export_hours, 8760),
         hook_networks=_networks(text["hook_networks"]),
         references=_choice("references", text["references"], ("any", "known")),
+        **{name: _whole(name, text[name], getattr(default, name), 10**9) for name in _RATES},
         **_relays(text),
     )
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
+from urllib.parse import parse_qsl
 
 from msgspec import structs
 
@@ -19,17 +18,22 @@ from yersin.db import DatabaseFailure
 from yersin.fhir import r4, xml
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.access import Access
+from yersin.guard.rates import Rates
 
 from . import (
     binary,
     bulk,
     capability,
+    cors,
+    definitions,
     errors,
     everything,
     formats,
     history,
     labels,
+    lasting,
     lastn,
+    openapi,
     parts,
     read,
     reindexing,
@@ -42,11 +46,11 @@ from . import (
 )
 from .audit_events import read_audit, search_audit
 from .messages import Handler, Request, Response
-from .operations import Operation, Operations
+from .operations import OURS, Operation, Operations
+from .talking import Talk
 
 Asker = Callable[[str, Mapping[bytes, bytes], str], Awaitable[Access]]
 log = logging.getLogger("yersin.api")
-_MARK = re.compile(rb"[A-Za-z0-9._:+/=\-]{1,128}").fullmatch
 #: longer bodies are changed beside the loop that serves everybody
 _ASIDE = 256 * 1024
 #: what answers with other bodies than resources
@@ -70,13 +74,23 @@ OWN: Sequence[Operation] = (
 class Api:
     """`asker` finds out who asks from method, headers and address; it raises Problem when the proof is bad.
 
-    `operations` are those of the rooms.
+    `operations` are those of the rooms; `known` tells whether an origin is registered, `rates` how often who may ask.
     """
 
-    def __init__(self, asker: Asker, base: str, operations: Sequence[Operation] = ()) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        base: str,
+        operations: Sequence[Operation] = (),
+        *,
+        known: cors.Known = cors.nobody,
+        rates: Rates | None = None,
+    ) -> None:
         self._asker = asker
         self._base = base
         self._operations = Operations((*OWN, *operations))
+        self._known = known
+        self._rates = rates
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -84,11 +98,14 @@ class Api:
             return
         if scope["type"] != "http":
             return
-        talk = _Talk(dict(scope["headers"]))
+        talk = Talk(dict(scope["headers"]), (scope.get("client") or ("",))[0])
+        if cors.is_foreign(talk.headers):
+            talk.headers.pop(b"cookie", None)
+            talk.beside += await cors.headers(self._known, talk.headers)
         response = await self._respond(scope, receive, talk)
         marked = (b"x-request-id", talk.mark)
         if isinstance(response, binary.Raw):
-            raw = structs.replace(response, headers=[*response.headers, marked])
+            raw = structs.replace(response, headers=[*response.headers, marked, *talk.beside])
             await binary.send(raw, scope["method"], send)
             return
         body, headers = response.body, [(b"content-type", talk.form.media_type), marked]
@@ -98,24 +115,27 @@ class Api:
             body = await asyncio.to_thread(formats.packed, body) if len(body) > _ASIDE else formats.packed(body)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         headers += [(b"content-length", str(len(body)).encode())]
-        headers += [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), *response.headers]
+        kept = b"public, no-cache" if response.lasts else b"no-store"
+        headers += [(b"cache-control", kept), (b"x-content-type-options", b"nosniff"), *response.headers]
+        headers += talk.beside
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def _respond(self, scope: Any, receive: Any, talk: _Talk) -> Response:
+    async def _respond(self, scope: Any, receive: Any, talk: Talk) -> Response:
         path = [part for part in scope["path"].split("/") if part][1:]
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         headers = talk.headers
         try:
+            if cors.is_preflight(method, headers):
+                return cors.preflight(talk.beside)
             handler = route(method, path, self._operations)
             talk.form = formats.wanted(headers, scope["query_string"], other=path[:1] in _RAW)
             query = formats.without(scope["query_string"].decode("latin-1"))
-            if handler is capability.metadata and not _asks_terminology(scope):
-                part, _ = parts.of_query("CapabilityStatement", query)
-                return (part or parts.WHOLE).of(capability.public(self._base, self._operations))
-            client = scope.get("client") or ("", 0)
-            access = await self._asker(method, headers, client[0])
-            talk.access = access
+            if handler in _OPEN and (told := await self._openly(talk, path, query)):
+                return lasting.unless_known(told, headers.get(b"if-none-match", b""))
+            access = talk.of(await self._asker(method, headers, talk.address))
+            if self._rates is not None:
+                talk.spend(self._rates.spend(access.who))
             body = await _body(headers, receive) if method in ("POST", "PUT", "PATCH") else b""
             if body:
                 aside = len(body) > _ASIDE
@@ -138,31 +158,44 @@ class Api:
             )
             return await perform(request, handler)
         except Problem as refusal:
-            return errors.answer(refusal)
+            return errors.answer(self._counted(refusal, talk))
         except DatabaseFailure as failure:
             return errors.away(failure)
         except Exception:  # whatever failed, the client gets an OperationOutcome and the log the trace
-            log.exception("unexpected failure in %s %s (%s)", method, "/".join(path[:1]), talk.mark.decode())
-            return errors.answer(problem("exception", "Something went wrong here; it has been noted.", status=500))
+            mark = talk.mark.decode()
+            log.exception("unexpected failure in %s %s (%s)", method, "/".join(path[:1]), mark)
+            text = f"Something went wrong here; it has been noted as request {mark}."
+            return errors.answer(problem("exception", text, status=500))
 
+    def _counted(self, refusal: Problem, talk: Talk) -> Problem:
+        """Count a request without proof of who asks at its address; too many are refused as such."""
+        if refusal.status == 401 and self._rates is not None:
+            try:
+                talk.spend(self._rates.spend_at(talk.address))
+            except Problem as throttled:
+                return throttled
+        return refusal
 
-class _Talk:
-    """A request and its answer as they travel: headers, the form of the answer, and who asks once that is known."""
+    async def _openly(self, talk: Talk, path: Sequence[str], query: str) -> Response | None:
+        """Answer what everybody may know; None where it is told to those alone who have said who they are."""
+        told: Response | None
+        if path == ["openapi.json"]:
+            talk.form = formats.OTHER
+            told = await asyncio.to_thread(openapi.answer, self._base, self._operations, dict(parse_qsl(query)))
+        else:
+            told = self._stated(path, query)
+        if told and self._rates is not None:
+            talk.spend(self._rates.spend_at(talk.address))
+        return told
 
-    __slots__ = ("access", "form", "headers")
-
-    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
-        self.headers = headers
-        self.form = formats.PLAIN
-        self.access: Access | None = None
-
-    @property
-    def mark(self) -> bytes:
-        """Name of the request: the one that the client gave, else the one in the audit."""
-        given = self.headers.get(b"x-request-id")
-        if given and _MARK(given):
-            return given
-        return str(self.access.who.request if self.access else uuid4()).encode()
+    def _stated(self, path: Sequence[str], query: str) -> Response | None:
+        part, rest = parts.of_query("OperationDefinition" if len(path) > 1 else "CapabilityStatement", query)
+        if len(path) > 1:
+            told = definitions.answer(self._base, self._operations, path[1])
+        else:
+            mode = dict(parse_qsl(rest, keep_blank_values=True)).get("mode", "full")
+            told = None if mode == "terminology" else capability.public(self._base, self._operations, mode)
+        return part.of(told) if part and told else told
 
 
 def _read(method: str, path: Sequence[str], headers: Mapping[bytes, bytes], body: bytes) -> bytes:
@@ -178,11 +211,6 @@ def _read(method: str, path: Sequence[str], headers: Mapping[bytes, bytes], body
     if kind == "form" and path and path[-1][0] in "$_":
         return body
     raise formats.refuse(kind)
-
-
-def _asks_terminology(scope: Any) -> bool:
-    """Whether the other statement is wanted, which is read from the database and therefore not open to everybody."""
-    return b"mode=terminology" in scope["query_string"]
 
 
 async def _body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
@@ -219,6 +247,7 @@ _INSTANCE: Mapping[str, Handler] = {
 _OWN_INSTANCE: Mapping[str, Mapping[str, Handler]] = {
     "AuditEvent": {**_INSTANCE, "GET": read_audit},
     "Binary": {**_INSTANCE, "GET": binary.read},
+    "OperationDefinition": {**_INSTANCE, "GET": definitions.read},
 }
 _TYPE: Mapping[str, Handler] = {
     "GET": search.search,
@@ -228,6 +257,8 @@ _TYPE: Mapping[str, Handler] = {
     "DELETE": write.delete_where,
 }
 _OWN_TYPE: Mapping[str, Mapping[str, Handler]] = {"AuditEvent": {"GET": search_audit, "POST": write.create}}
+#: what tells of nobody, and is told to everybody
+_OPEN = frozenset({capability.metadata, definitions.read, openapi.document})
 _WHOLE: Mapping[str, Handler] = {"GET": search.search_all, "POST": transaction.process}
 
 
@@ -252,6 +283,8 @@ def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
             return _of({"POST": search.search_all}, method)
         if list(path) == ["metadata"]:
             return _of({"GET": capability.metadata}, method)
+        if list(path) == ["openapi.json"]:
+            return _of({"GET": openapi.document}, method)
         if path[0] == "bulkdata":
             return bulk.route(method, path)
         text = f"{path[0]} is no resource type of FHIR R4. Look at /fhir/metadata for what is here."
@@ -262,6 +295,8 @@ def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
 def _of_resources(method: str, path: Sequence[str]) -> Handler:
     if path[0] == "AuditEvent" and (method == "DELETE" or _is_ours(path)) and method != "GET":
         raise problem("not-supported", "The audit is read and searched; nobody changes it.", status=405)
+    if path[0] == "OperationDefinition" and method != "GET" and path[-1].startswith(OURS):
+        raise problem("not-supported", "This server defines its own operations; choose another id.", status=405)
     match path[1:]:
         case ["_history"]:
             return _of({"GET": history.history}, method)

@@ -10,13 +10,15 @@ import msgspec
 
 from yersin.fhir import r4
 from yersin.fhir.parameters import Parameter, epoch, parameters
+from yersin.fhir.problem import problem
 from yersin.search.compartment import NAMES
 from yersin.search.composite import can_be_searched
 
-from . import terminology
+from . import definitions, lasting, terminology
 from .audit_events import READERS
 from .messages import Request, Response
 from .operations import Operations
+from .release import RELEASED
 
 _INTERACTIONS = (
     "read",
@@ -31,6 +33,15 @@ _INTERACTIONS = (
 )
 #: searched on every type, beside its own parameters
 _BESIDE = {"_content": "string", "_has": "special", "_list": "special", "_text": "string", "_type": "special"}
+#: types whose contents no later release changes (https://hl7.org/fhir/R4/versions.html#std-process)
+_NORMATIVE = frozenset({
+    "Binary", "Bundle", "CapabilityStatement", "CodeSystem", "Observation", "OperationDefinition", "OperationOutcome",
+    "Parameters", "Patient", "StructureDefinition", "ValueSet",
+})  # fmt: skip
+_SECURITY = (
+    "Bearer tokens; every access is recorded as an AuditEvent. Pages of other origins are answered where an administrator "
+    "has registered them."
+)
 _WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
 #: kept by the audit, which is searched in ways of its own
 _AUDITED = frozenset({"AuditEvent"})
@@ -40,21 +51,26 @@ async def metadata(request: Request) -> Response:
     """GET [base]/metadata, and with mode=terminology what the terminology service can do."""
     if ("mode", "terminology") in request.parameters():
         return await terminology.capabilities(request)
-    return public(request.base, request.operations)
+    return public(request.base, request.operations, dict(request.parameters()).get("mode", "full"))
 
 
-def public(base: str, operations: Operations) -> Response:
-    """Answer of the one address that is open to everybody: clients learn here how to sign in."""
-    return Response(body=_statement(base, operations, epoch()))
+def public(base: str, operations: Operations, mode: str = "full") -> Response:
+    """Answer to everybody: clients learn here how to sign in. Raises Problem for a mode that is none."""
+    if mode not in ("full", "normative"):
+        text = f"mode={mode[:40]}: it may be full, normative or terminology."
+        raise problem("value", text, expression="mode")
+    return lasting.answer(_statement(base, operations, mode, epoch()))
 
 
 @lru_cache(maxsize=8)
-def _statement(base: str, operations: Operations, _epoch: int) -> bytes:
+def _statement(base: str, operations: Operations, mode: str, _epoch: int) -> bytes:
     rest = {
         "mode": "server",
         "extension": [{"url": _WEBSOCKET, "valueUri": base.replace("http", "ws", 1)}],
-        "security": {"description": "Bearer tokens; every access is recorded as an AuditEvent."},
-        "resource": [_resource(name, operations) for name in r4.TYPE_NUMBER],
+        "security": {"cors": True, "description": _SECURITY},
+        "resource": [
+            _resource(base, name, operations) for name in r4.TYPE_NUMBER if mode == "full" or name in _NORMATIVE
+        ],
         "searchParam": [{"name": name, "type": kind} for name, kind in _BESIDE.items()],
         "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name.lower()}" for name in NAMES],
         "interaction": [
@@ -63,19 +79,19 @@ def _statement(base: str, operations: Operations, _epoch: int) -> bytes:
             {"code": "search-system"},
             {"code": "history-system"},
         ],
-        "operation": _operations("", operations),
+        "operation": _operations(base, "", operations),
     }
     statement = {
         "resourceType": "CapabilityStatement",
         "status": "active",
-        "date": "2026-11-22",
+        "date": RELEASED,
         "publisher": "Yersin",
         "kind": "instance",
         "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "software": {"name": "Yersin", "version": version("yersin")},
-        "implementation": {"description": "Yersin FHIR R4 server", "url": base},
+        "implementation": {"description": f"Yersin FHIR R4 server; as OpenAPI 3.1: {base}/openapi.json", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "format": ["application/fhir+json", "application/fhir+xml"],
         "patchFormat": [
             "application/json-patch+json",
             "application/merge-patch+json",
@@ -91,18 +107,19 @@ def _stated(part: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in part.items() if value != []}
 
 
-def _operations(name: str, operations: Operations) -> list[dict[str, str]]:
-    return [{"name": each.name, "definition": each.definition} for each in operations.listed(name)]
+def _operations(base: str, name: str, operations: Operations) -> list[dict[str, str]]:
+    stated = operations.stated(name)
+    return [{"name": each.name, "definition": definitions.canonical(base, each)} for each in stated]
 
 
-def _resource(name: str, operations: Operations) -> dict[str, object]:
+def _resource(base: str, name: str, operations: Operations) -> dict[str, object]:
     if name in _AUDITED:
         audited = {
             "type": name,
             "documentation": "Search finds this server's own audit; AuditEvents sent by other systems are read by id.",
             "interaction": [{"code": code} for code in _INTERACTIONS if code != "delete"],
             "searchParam": _parameters(name, set(READERS)),
-            "operation": _operations(name, operations),
+            "operation": _operations(base, name, operations),
         }
         return _stated(audited)
     references = sorted(c for c, p in parameters(name).items() if p.kind == "reference" and not p.waiting)
@@ -119,7 +136,7 @@ def _resource(name: str, operations: Operations) -> dict[str, object]:
         "searchInclude": [f"{name}:{code}" for code in references],
         "searchRevInclude": _referring(name),
         "searchParam": _parameters(name, None),
-        "operation": _operations(name, operations),
+        "operation": _operations(base, name, operations),
     }
     return _stated(stored)
 

@@ -23,7 +23,7 @@ from yersin.search.page import COUNT_LIMIT
 
 from .bundles import bundle, search_entry
 from .messages import Request, Response
-from .operations import Asked, Input, Operation
+from .operations import Asked, Input, Operation, returning
 
 #: resources of a compartment on a page when the client does not say
 COUNT = 200
@@ -146,6 +146,8 @@ OPERATIONS: Sequence[Operation] = (
         levels=frozenset({"type", "instance"}),
         types=("Patient",),
         grant=Grant("Patient", "r"),
+        title="Everything in the charts of patients",
+        outputs=returning("Bundle"),
         inputs=(Input(name="start", type="date"), Input(name="end", type="date"), *_SHARED),
     ),
     Operation(
@@ -155,6 +157,8 @@ OPERATIONS: Sequence[Operation] = (
         levels=frozenset({"instance"}),
         types=("Encounter",),
         grant=Grant("Encounter", "r"),
+        title="Everything that was recorded at a visit",
+        outputs=returning("Bundle"),
         inputs=_SHARED,
     ),
 )

@@ -49,10 +49,13 @@ class Form(NamedTuple):
     @property
     def media_type(self) -> bytes:
         """Media type of the answer."""
-        return XML if self.kind == "xml" else JSON
+        return _TYPES[self.kind]
 
 
 PLAIN = Form()
+#: JSON that is no FHIR
+OTHER = Form("other")
+_TYPES = {"json": JSON, "xml": XML, "other": b"application/json"}
 
 
 def wanted(headers: Mapping[bytes, bytes], query: bytes, *, other: bool = False) -> Form:

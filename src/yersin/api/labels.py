@@ -19,7 +19,7 @@ from yersin.store.identity import row_id
 from yersin.store.versions import Version
 
 from .messages import Response
-from .operations import EVERY, Asked, Input, Operation, answer
+from .operations import EVERY, Asked, Input, Operation, answer, returning
 
 _DEFINITIONS = "http://hl7.org/fhir/OperationDefinition/Resource-"
 Change = Callable[[r4.Meta, r4.Meta], None]
@@ -140,10 +140,14 @@ OPERATIONS: Sequence[Operation] = (
         levels=frozenset({"system", "type", "instance"}),
         types=(EVERY,),
         of_versions=True,
+        title="Profiles, tags and security labels",
+        outputs=returning("Meta"),
     ),
     Operation(
         name="meta-add",
         definition=f"{_DEFINITIONS}meta-add",
+        title="Add profiles, tags and security labels",
+        outputs=returning("Meta"),
         work=add,
         levels=frozenset({"instance"}),
         types=(EVERY,),
@@ -153,6 +157,8 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         name="meta-delete",
         definition=f"{_DEFINITIONS}meta-delete",
+        title="Take profiles, tags and security labels away",
+        outputs=returning("Meta"),
         work=remove,
         levels=frozenset({"instance"}),
         types=(EVERY,),

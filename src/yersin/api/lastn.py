@@ -14,7 +14,7 @@ from yersin.store.versions import Version
 
 from .bundles import bundle, search_entry
 from .messages import Request, Response
-from .operations import Asked, Input, Operation
+from .operations import Asked, Input, Operation, returning
 
 #: observations that one answer looks at
 LIMIT = 10_000
@@ -111,5 +111,7 @@ OPERATIONS: Sequence[Operation] = (
         grant=Grant("Observation", "s"),
         inputs=(Input(name="max", type="positiveInt"),),
         takes_search=True,
+        title="The latest observations of each code",
+        outputs=returning("Bundle"),
     ),
 )

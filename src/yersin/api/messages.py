@@ -72,11 +72,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """Status, headers and body of an answer."""
+    """Status, headers and body of an answer. `lasts`: it tells of nobody, and whoever asks may keep it."""
 
     status: int = 200
     headers: Sequence[tuple[bytes, bytes]] = ()
     body: bytes = b""
+    lasts: bool = False
 
 
 Handler = Callable[[Request], Awaitable[Response]]

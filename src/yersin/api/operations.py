@@ -6,6 +6,7 @@ name. Source: https://hl7.org/fhir/R4/operations.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,8 @@ from yersin.guard.who import Grant
 from .messages import Handler, Request, Response
 
 Level = Literal["system", "type", "instance"]
+#: what ids of our OperationDefinitions begin with; nobody stores others under such ids
+OURS = "yersin-"
 #: an operation of every type
 EVERY = "*"
 #: what may stand in any address and changes no result
@@ -33,12 +36,16 @@ _INSTANCE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A parameter that an operation takes. `type` is a primitive, a datatype, or `Resource` or a type of resource."""
+    """A parameter that an operation takes or answers. `type` is a primitive, a datatype, or `Resource` or a type of resource.
+
+    An answer may consist of `parts` in place of a value.
+    """
 
     name: str
     type: str = "string"
     required: bool = False
     repeats: bool = False
+    parts: Sequence[Input] = ()
 
     @property
     def is_resource(self) -> bool:
@@ -81,6 +88,11 @@ class Asked:
 Work = Callable[[Asked], Awaitable[Response]]
 
 
+def returning(type_name: str) -> tuple[Input, ...]:
+    """Answer of one resource or datatype."""
+    return (Input(name="return", type=type_name, required=True),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """An operation. `types` are those it is asked of at the levels `type` and `instance`; EVERY stands for all.
@@ -88,6 +100,7 @@ class Operation:
     What changes something (`affects_state`) is asked by POST only. The asker needs `permission`, where it names one, and
     a program's token `grant` too. With `takes_any_body` the work reads the body itself, to judge what may be no FHIR;
     with `takes_search` it reads all itself, as its parameters are those of a search. `of_versions`: of versions, too.
+    `definition` is where it is defined; `narrower` says that it takes less than stands there. `title` says what it does.
     """
 
     name: str
@@ -102,6 +115,19 @@ class Operation:
     takes_any_body: bool = False
     takes_search: bool = False
     of_versions: bool = False
+    narrower: bool = False
+    title: str = ""
+    outputs: Sequence[Input] = returning("Resource")
+
+    @property
+    def id(self) -> str:
+        """Id of its OperationDefinition here: the end of the address where it is defined, behind a word of ours."""
+        return OURS + re.split("[/:]", self.definition)[-1]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether nobody else has defined it."""
+        return self.definition.startswith("urn:yersin:")
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -143,6 +169,10 @@ class Operations:
             raise problem("not-supported", text, status=405)
         return partial(_answer, found)
 
+    def all(self) -> dict[str, Operation]:
+        """Every operation by its id."""
+        return {operation.id: operation for operation in self._at.values()}
+
     def listed(self, type_name: str) -> list[Operation]:
         """Operations of a type and of its resources, or of the server where no type is named; by name."""
         at = ("", EVERY) if type_name else ("",)
@@ -152,6 +182,12 @@ class Operations:
             if (level == "system") is not bool(type_name) and of in (type_name, *at)
         }
         return [found[name] for name in sorted(found)]
+
+    def stated(self, type_name: str) -> list[Operation]:
+        """Operations as `listed`, each that is defined by itself: one name may be asked of a type and of one resource."""
+        levels: Sequence[Level] = ("type", "instance") if type_name else ("system",)
+        found = (self._find(level, type_name, each.name) for each in self.listed(type_name) for level in levels)
+        return list({operation.id: operation for operation in found if operation}.values())
 
     def _find(self, level: Level | None, type_name: str, name: str) -> Operation | None:
         if level is None:

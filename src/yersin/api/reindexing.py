@@ -149,11 +149,12 @@ async def everything(ground: Ground, named: Sequence[str], tell: Callable[[str, 
     return total
 
 
-_DEFINITION = "urn:yersin:operation:reindex"
+_DEFINITIONS = "urn:yersin:operation:"
 OPERATIONS: Sequence[Operation] = (
     Operation(
         name="reindex",
-        definition=_DEFINITION,
+        definition=f"{_DEFINITIONS}reindex",
+        title="Make anew what a resource is found by",
         work=reindex,
         levels=frozenset({"instance"}),
         types=(EVERY,),
@@ -162,7 +163,8 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         name="reindex",
-        definition=_DEFINITION,
+        definition=f"{_DEFINITIONS}SearchParameter-reindex",
+        title="Make anew what a search parameter finds",
         work=reindex_parameter,
         levels=frozenset({"instance"}),
         types=("SearchParameter",),
@@ -171,7 +173,8 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         name="reindex",
-        definition=_DEFINITION,
+        definition=f"{_DEFINITIONS}type-reindex",
+        title="Make anew what a type is found by",
         work=reindex_all,
         levels=frozenset({"type"}),
         types=(EVERY,),
@@ -180,7 +183,8 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         name="reindex",
-        definition=_DEFINITION,
+        definition=f"{_DEFINITIONS}system-reindex",
+        title="Make anew what everything is found by",
         work=reindex_all,
         levels=frozenset({"system"}),
         inputs=(Input(name="type", type="code", repeats=True),),
@@ -189,7 +193,8 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         name="reindex-status",
-        definition="urn:yersin:operation:reindex-status",
+        definition=f"{_DEFINITIONS}reindex-status",
+        title="How far making anew is",
         work=status,
         levels=frozenset({"system"}),
         inputs=(Input(name="job", type="id", required=True),),
@@ -197,7 +202,8 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         name="reindex-cancel",
-        definition="urn:yersin:operation:reindex-cancel",
+        definition=f"{_DEFINITIONS}reindex-cancel",
+        title="Stop making anew",
         work=cancel,
         levels=frozenset({"system"}),
         inputs=(Input(name="job", type="id", required=True),),

@@ -14,7 +14,7 @@ from yersin.fhir.problem import Issue, Problem, problem
 from yersin.guard import audit
 
 from .messages import Response
-from .operations import EVERY, Asked, Input, Operation
+from .operations import EVERY, Asked, Input, Operation, returning
 
 _MODES = ("create", "update", "delete", "profile")
 _WRAPPED = re.compile(rb'\A\s*\{\s*"resourceType"\s*:\s*"Parameters"')
@@ -95,5 +95,7 @@ OPERATIONS: Sequence[Operation] = (
         types=(EVERY,),
         inputs=(Input(name="mode", type="code"), Input(name="profile", type="uri", repeats=True)),
         takes_any_body=True,
+        title="Say what is wrong with a resource",
+        outputs=returning("OperationOutcome"),
     ),
 )

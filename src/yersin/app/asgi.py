@@ -19,6 +19,8 @@ from yersin import settings as settings_
 from yersin.api.app import Api
 from yersin.db import DatabaseFailure
 from yersin.documents import public_routes
+from yersin.guard.origins import Origins
+from yersin.guard.rates import Rates
 from yersin.jobs import periodic
 from yersin.room import Room
 from yersin.settings import Settings
@@ -112,7 +114,14 @@ class Application:
         async with opened(settings, self._url) as ground:
             self._house.opened = ground
             operations = [operation for room in ROOMS for operation in room.operations]
-            self._api = Api(ApiAsker(ground), f"{settings.base_url}/fhir", operations)
+            limits = {name: getattr(settings, f"rate_{name}") for name in ("program", "account", "address")}
+            self._api = Api(
+                ApiAsker(ground),
+                f"{settings.base_url}/fhir",
+                operations,
+                known=Origins(ground.database).knows,
+                rates=Rates(settings.data_dir, limits) if any(limits.values()) else None,
+            )
             async with AsyncExitStack() as stack:
                 kept: dict[str, Any] = {}
                 for room in ROOMS:

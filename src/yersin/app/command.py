@@ -6,7 +6,7 @@ import logging.config
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,8 @@ from yersin.api import reindexing
 from yersin.api.bulk import commanding
 from yersin.api.bulk.jobs import Job
 from yersin.api.importing import Finding, Importer, Report
-from yersin.db import embedded
+from yersin.db import Database, embedded
+from yersin.guard import origins
 from yersin.guard.access import Ground
 from yersin.guard.tokens import Tokens
 from yersin.guard.who import system
@@ -241,6 +242,52 @@ def token(scope: str, ttl: str, name: str) -> None:
 async def _token(settings: Settings, scope: str, seconds: int, name: str) -> None:
     async with _ground(settings) as ground:
         click.echo(Tokens(ground.keys).make(scope, seconds, name))
+
+
+@command.group(name="origins")
+def origins_() -> None:
+    """Apps of other origins that may call the API from a browser."""
+
+
+@origins_.command(name="add")
+@click.argument("origin")
+@click.option("--name", default="", help="What the app is called.")
+def add_origin(origin: str, name: str) -> None:
+    """Register an app. Example: yersin origins add https://app.example.org --name 'Growth charts'"""
+    _run(_with_database(lambda database: _added(database, origin, name)))
+
+
+@origins_.command(name="remove")
+@click.argument("origin")
+def remove_origin(origin: str) -> None:
+    """Let an app call no longer. Example: yersin origins remove https://app.example.org"""
+    _run(_with_database(lambda database: _removed(database, origin)))
+
+
+@origins_.command(name="list")
+def list_origins() -> None:
+    """Print the apps that are registered. Example: yersin origins list"""
+    _run(_with_database(_listed))
+
+
+async def _with_database(work: Callable[[Database], Awaitable[None]]) -> None:
+    async with _ground(_settings()) as ground:
+        await work(ground.database)
+
+
+async def _added(database: Database, origin: str, name: str) -> None:
+    click.echo(f"{await origins.register(database, origin, name, 'yersin')} may call the API from a browser.")
+
+
+async def _removed(database: Database, origin: str) -> None:
+    if not await origins.remove(database, origin):
+        raise click.ClickException(f"{origin} was not registered.")
+    click.echo(f"{origin} may not call the API from a browser any more.")
+
+
+async def _listed(database: Database) -> None:
+    for app in await origins.listed(database):
+        click.echo(f"{app.origin}\t{app.name}")
 
 
 @command.command()

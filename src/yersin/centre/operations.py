@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from yersin.api.messages import Response
-from yersin.api.operations import Asked, Input, Operation, answer
+from yersin.api.operations import Asked, Input, Operation, answer, returning
 from yersin.fhir.dates import day_span
 from yersin.fhir.problem import Problem, problem
 from yersin.guard import audit
@@ -144,6 +144,9 @@ def _no_subject(indicator: Indicator, subject: str) -> Problem:
 EVALUATE = Operation(
     name="evaluate-measure",
     definition="http://hl7.org/fhir/OperationDefinition/Measure-evaluate-measure",
+    narrower=True,
+    title="The figures of a period",
+    outputs=returning("MeasureReport"),
     work=evaluate,
     levels=frozenset({"type", "instance"}),
     types=("Measure",),

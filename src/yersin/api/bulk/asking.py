@@ -225,6 +225,8 @@ def _operation(definition: str, level: Level, *types: str) -> Operation:
         types=types,
         inputs=(*_INPUTS, *narrowing),
         permission="export",
+        title="Files of everything that is open to the asker",
+        outputs=(),
     )
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from yersin.api.bulk.jobs import owner_of
 from yersin.api.messages import Response
-from yersin.api.operations import Asked, Input, Level, Operation, answer
+from yersin.api.operations import Asked, Input, Level, Operation, answer, returning
 from yersin.db import Database
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
@@ -111,6 +111,8 @@ OPERATIONS = (
     Operation(
         name="dead-letters",
         definition=_DEFINITION + "subscription-dead-letters",
+        title="What could not be told",
+        outputs=returning("Parameters"),
         work=listed,
         levels=_LEVELS,
         types=("Subscription",),
@@ -121,6 +123,8 @@ OPERATIONS = (
     Operation(
         name="replay",
         definition=_DEFINITION + "subscription-replay",
+        title="Tell anew what could not be told",
+        outputs=(Input(name="replayed", type="integer", required=True),),
         work=replayed,
         levels=_LEVELS,
         types=("Subscription",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from yersin.api.messages import Request, Response
+from yersin.api.release import RELEASED
 from yersin.terminology import intake
 
 from .asking import answered
@@ -35,7 +36,7 @@ async def capabilities(request: Request) -> Response:
         "url": f"{request.base}/metadata?mode=terminology",
         "name": "YersinTerminology",
         "status": "active",
-        "date": "2026-11-23",
+        "date": RELEASED,
         "kind": "instance",
         "implementation": {"description": "Yersin terminology service", "url": request.base},
         "codeSystem": systems,

@@ -18,10 +18,30 @@ from yersin.terminology.grammars import GRAMMARS
 from yersin.terminology.judging import Coding
 
 from .asking import codings, finder, flag, language, named, parameters
-from .value_sets import JUDGED, verdict
+from .value_sets import JUDGED, VERDICT, verdict
 
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/CodeSystem-"
 #: what is told without being asked for by name
+_ANY = Input(name="value", type="Element")
+_KNOWN = (
+    Input(name="name", required=True),
+    Input(name="version"),
+    Input(name="display", required=True),
+    Input(
+        name="designation",
+        repeats=True,
+        parts=(
+            Input(name="language", type="code"),
+            Input(name="use", type="Coding"),
+            Input(name="value", required=True),
+        ),
+    ),
+    Input(
+        name="property",
+        repeats=True,
+        parts=(Input(name="code", type="code", required=True), _ANY, Input(name="description")),
+    ),
+)
 _ALWAYS = frozenset({"system", "name", "version", "display"})
 Part = Mapping[str, Any]
 
@@ -160,6 +180,9 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         name="lookup",
         definition=f"{_DEFINITION}lookup",
+        narrower=True,
+        title="What is known of a code",
+        outputs=_KNOWN,
         work=lookup,
         levels=frozenset({"type"}),
         types=("CodeSystem",),
@@ -176,6 +199,9 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         name="validate-code",
         definition=f"{_DEFINITION}validate-code",
+        narrower=True,
+        title="Whether a code is in a code system",
+        outputs=VERDICT,
         work=validate_code,
         levels=frozenset({"type", "instance"}),
         types=("CodeSystem",),
@@ -185,6 +211,8 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         name="subsumes",
         definition=f"{_DEFINITION}subsumes",
+        title="Which of two codes means more",
+        outputs=(Input(name="outcome", type="code", required=True),),
         work=subsumes,
         levels=frozenset({"type", "instance"}),
         types=("CodeSystem",),

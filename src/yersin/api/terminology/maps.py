@@ -78,10 +78,29 @@ def _product(product: JSON) -> Mapping[str, Any]:
     return {"name": "product", "part": parts}
 
 
+_CONCEPT = Input(name="concept", type="Coding")
+_FOUND = (
+    Input(name="result", type="boolean", required=True),
+    Input(name="message"),
+    Input(
+        name="match",
+        repeats=True,
+        parts=(
+            Input(name="equivalence", type="code"),
+            _CONCEPT,
+            Input(name="product", repeats=True, parts=(Input(name="element", type="uri"), _CONCEPT)),
+            Input(name="source", type="uri"),
+        ),
+    ),
+)
+
 OPERATIONS: Sequence[Operation] = (
     Operation(
         name="translate",
         definition="http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        narrower=True,
+        title="What a code is in another code system",
+        outputs=_FOUND,
         work=translate,
         levels=frozenset({"type", "instance"}),
         types=("ConceptMap",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from yersin.api.messages import Response
-from yersin.api.operations import Asked, Input, Operation
+from yersin.api.operations import Asked, Input, Operation, returning
 from yersin.fhir.problem import problem
 from yersin.guard.who import Grant
 from yersin.terminology import expanding, judging
@@ -68,6 +68,7 @@ def verdict(found: judging.Verdict) -> Response:
     )
 
 
+VERDICT = (Input(name="result", type="boolean", required=True), Input(name="message"), Input(name="display"))
 JUDGED = (
     Input(name="code", type="code"),
     Input(name="display"),
@@ -86,6 +87,9 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         name="expand",
         definition=f"{_DEFINITION}ValueSet-expand",
+        narrower=True,
+        title="The codes of a value set",
+        outputs=returning("ValueSet"),
         work=expand,
         levels=frozenset({"type", "instance"}),
         types=("ValueSet",),
@@ -107,6 +111,9 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         name="validate-code",
         definition=f"{_DEFINITION}ValueSet-validate-code",
+        narrower=True,
+        title="Whether a code is in a value set",
+        outputs=VERDICT,
         work=validate_code,
         levels=frozenset({"type", "instance"}),
         types=("ValueSet",),

@@ -1,0 +1,149 @@
+"""The OpenAPI document tells what is there and nothing else; programs made from it find no failure of the server.
+
+Sources: https://spec.openapis.org/oas/v3.1.0, https://schemathesis.readthedocs.io/
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+from tests.running import Client
+
+from yersin.api.app import OWN, Api, route
+from yersin.api.openapi import made
+from yersin.api.operations import Operations
+from yersin.app.rooms import ROOMS
+from yersin.fhir import r4
+from yersin.fhir.parameters import parameters
+from yersin.fhir.problem import Problem
+from yersin.guard.tokens import Tokens
+from yersin.guard.who import nobody
+
+LONG = bool(os.environ.get("YERSIN_LONG_TESTS"))
+#: a type with much search, one of our own kind, one with content of its own, one that turns active, one for operations
+TYPES = ",".join(r4.TYPE_NUMBER) if LONG else "Patient,AuditEvent,Binary,Subscription,ValueSet"
+CASES = 60 if LONG else 3
+METHODS = ("get", "post", "put", "patch", "delete")
+ROOMS_OWN = [operation for room in ROOMS for operation in room.operations]
+
+
+@pytest.fixture(scope="module")
+def operations():
+    return Operations((*OWN, *ROOMS_OWN))
+
+
+@pytest.fixture(scope="module")
+def document(operations):
+    return made("http://127.0.0.1:8000/fhir", operations)
+
+
+@pytest.fixture(scope="module")
+def api(run, ground, system):
+    client = Client(run, lambda asker: Api(asker, ground.indexer.base, ROOMS_OWN), system)
+    yield client
+    client.close()
+
+
+def test_everybody_reads_it(api, ground):
+    answer = api.bound(ground.access(nobody())).get("/openapi.json?_type=Basic")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["openapi"] == "3.1.0"
+    again = api.get("/openapi.json?_type=Basic", headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert api.get("/openapi.json?_type=Nothing").status_code == 400
+    assert api.get(f"/openapi.json?_type={','.join(list(r4.TYPE_NUMBER)[:21])}").status_code == 400
+    assert api.post("/openapi.json", {}).status_code == 405
+
+
+def test_it_is_valid(operations):
+    OpenAPIV31SpecValidator(made("http://127.0.0.1:8000/fhir", operations, ("Basic", "AuditEvent"))).validate()
+
+
+def routed(method, path, operations):
+    filled = re.sub(r"\{(\w+)\}", lambda match: {"version": "1", "type": "Observation"}.get(match[1], "x"), path)
+    try:
+        route(method, [part for part in filled.split("/") if part], operations)
+    except Problem as refusal:
+        return refusal.status
+    return 200
+
+
+def test_what_it_names_is_there_and_what_it_leaves_out_is_not(document, operations):
+    wrong = [
+        (method, path)
+        for path, item in document["paths"].items()
+        for method in METHODS
+        if (routed(method.upper(), path, operations) == 200) is not (method in item)
+    ]
+    assert not wrong
+    assert len(document["paths"]) > 800
+
+
+def test_it_names_every_type_parameter_and_operation(document, operations):
+    paths = document["paths"]
+    for name in r4.TYPE_NUMBER:
+        listed = {each["$ref"].rpartition("/")[2] for each in paths[f"/{name}"]["get"]["parameters"]}
+        codes = {each.removeprefix(f"{name}.") for each in listed if each.startswith(f"{name}.")}
+        if name != "AuditEvent":
+            assert codes >= set(parameters(name)) - {"relationship"}
+        for operation in operations.listed(name):
+            found = {path for path in paths if re.fullmatch(rf"/{name}(/\{{id\}})?/\${operation.name}", path)}
+            assert len(found) == len(operation.levels - {"system"} if operation.name != "everything" else found)
+
+
+def test_every_reference_in_it_leads_somewhere(document):
+    def references(value):
+        if isinstance(value, dict):
+            if isinstance(value.get("$ref"), str):
+                yield value["$ref"]
+            for inside in value.values():
+                yield from references(inside)
+        elif isinstance(value, list):
+            for inside in value:
+                yield from references(inside)
+
+    for reference in set(references(document)):
+        place = document
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in place, reference
+            place = place[part]
+
+
+@pytest.fixture(scope="module")
+def program(ground, served):
+    """What a program made from the document asks, of a running server."""
+    token = Tokens(ground.keys).make("system/*.cruds", 3600)
+    schema = schemathesis.openapi.from_url(f"{served.base_url}/fhir/openapi.json?_type={TYPES}")
+    return schema, {"authorization": f"Bearer {token}"}
+
+
+@pytest.mark.timeout(7200 if LONG else 120)
+def test_programs_made_from_it_find_no_failure(program):
+    schema, headers = program
+    failures = []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+
+        @given(case=operation.as_strategy())
+        @settings(
+            max_examples=CASES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        )
+        def check(case):
+            response = case.call(headers=headers)
+            checks = [not_a_server_error, status_code_conformance, content_type_conformance]
+            case.validate_response(response, checks=checks)
+
+        try:
+            check()
+        except BaseExceptionGroup as group:
+            failures += [f"{operation.label}: {each}" for each in group.exceptions]
+        except AssertionError as error:
+            failures.append(f"{operation.label}: {error}")
+    assert not failures, "\n".join(failures)[:6000]
