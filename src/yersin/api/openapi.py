@@ -206,7 +206,7 @@ def _operation(operation: Operation, tag: str, placed: Sequence[JSON]) -> dict[s
     ok = "Resource" if ok not in r4.TYPE_NUMBER else ok
     about = f"{operation.id.removeprefix('yersin-')}-{'instance' if placed else 'whole'}"
     plain = [_of_input(each) for each in operation.inputs if each.is_primitive]
-    shared: dict[str, Any] = {"ok": ok, "later": operation.name == "export", "gone": bool(placed)}
+    shared: dict[str, Any] = {"ok": ok, "later": operation.answers_later, "gone": bool(placed)}
     methods: dict[str, Any] = {"parameters": placed} if placed else {}
     if "GET" in operation.methods:
         own = {each.name for each in operation.inputs}

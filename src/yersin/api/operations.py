@@ -100,7 +100,8 @@ class Operation:
     What changes something (`affects_state`) is asked by POST only. The asker needs `permission`, where it names one, and
     a program's token `grant` too. With `takes_any_body` the work reads the body itself, to judge what may be no FHIR;
     with `takes_search` it reads all itself, as its parameters are those of a search. `of_versions`: of versions, too.
-    `definition` is where it is defined; `narrower` says that it takes less than stands there. `title` says what it does.
+    `definition` is where it is defined; `narrower` says that it takes less than stands there. `title` says what it does;
+    with `answers_later` it may answer 202 and go on by itself.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Operation:
     takes_search: bool = False
     of_versions: bool = False
     narrower: bool = False
+    answers_later: bool = False
     title: str = ""
     outputs: Sequence[Input] = returning("Resource")
 

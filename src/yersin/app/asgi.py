@@ -27,7 +27,7 @@ from yersin.settings import Settings
 from yersin.web.frame import Frame
 from yersin.web.site import assemble
 
-from . import drafts, entrance, failures, health
+from . import developers, drafts, entrance, failures, health
 from .asking import AccessMiddleware, ApiAsker
 from .ground import opened
 from .rooms import ROOMS
@@ -64,6 +64,7 @@ def pages(house: House, rooms: Sequence[Room] = ROOMS, kept: Mapping[str, Any] |
             *(page for room in rooms for page in room.pages),
             *(drafts.save, drafts.read, drafts.discard),
             *(entrance.show_sign_in, entrance.sign_in, entrance.sign_out),
+            developers.show,
             *health.PAGES,
             *public_routes.ROUTES,
         ],

@@ -225,6 +225,7 @@ def _operation(definition: str, level: Level, *types: str) -> Operation:
         types=types,
         inputs=(*_INPUTS, *narrowing),
         permission="export",
+        answers_later=True,
         title="Files of everything that is open to the asker",
         outputs=(),
     )
