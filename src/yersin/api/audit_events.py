@@ -19,7 +19,6 @@ from .messages import Request, Response
 from .read import read
 
 _REST = "http://terminology.hl7.org/CodeSystem/audit-event-type"
-_BALP = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
 _ACTION = {"create": "C", "read": "R", "vread": "R", "history": "R", "search": "E", "update": "U", "delete": "D"}
 INTERACTIONS = (
@@ -192,17 +191,9 @@ def _agent(row: Recorded) -> r4.AuditEventAgent:
     )
 
 
-def _entities(row: Recorded) -> list[r4.AuditEventEntity]:
+def _entities(row: Recorded) -> list[r4.AuditEventEntity] | None:
     entities = [r4.AuditEventEntity(what=r4.Reference(reference=f"Patient/{p}")) for p in row.patients]
     if row.type and row.entity and row.type != "Patient":
         version = f"/_history/{row.ver}" if row.ver else ""
         entities.append(r4.AuditEventEntity(what=r4.Reference(reference=f"{row.type}/{row.entity}{version}")))
-    return [*entities, _asked_as(row)]
-
-
-def _asked_as(row: Recorded) -> r4.AuditEventEntity:
-    """Name of the request (IHE BALP, entity of the type XrequestId)."""
-    return r4.AuditEventEntity(
-        what=r4.Reference(identifier=r4.Identifier(value=str(row.request))),
-        type=r4.Coding(system=_BALP, code="XrequestId"),
-    )
+    return entities or None

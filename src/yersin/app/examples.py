@@ -42,7 +42,8 @@ EXAMPLES: Final = (
             "On the server, an administrator makes a token for a program, by the command yersin token (its --help says how). "
             "What the server can do is open to everybody."
         ),
-        curl="""curl -sS "$BASE/metadata" | head -c 300""",
+        curl="""curl -sS -o metadata.json "$BASE/metadata"
+head -c 300 metadata.json""",
         python="""print(httpx.get(f"{base}/metadata").json()["fhirVersion"])""",
         javascript="""console.log((await (await fetch(`${base}/metadata`)).json()).fhirVersion);""",
     ),
