@@ -367,10 +367,10 @@ def test_whole_months_and_years_mean_their_first_and_last_day(analyst):
 def test_the_server_says_that_measures_are_evaluated(house):
     resources = house.visitor().get("/fhir/metadata").json()["rest"][0]["resource"]
     (stated,) = (each for each in resources if each["type"] == "Measure")
-    assert {
-        "name": "evaluate-measure",
-        "definition": "http://hl7.org/fhir/OperationDefinition/Measure-evaluate-measure",
-    } in stated["operation"]
+    (operation,) = (each for each in stated["operation"] if each["name"] == "evaluate-measure")
+    definition = house.visitor().get(f"/fhir/OperationDefinition/{operation['definition'].rpartition('/')[2]}").json()
+    assert definition["url"] == operation["definition"]
+    assert definition["base"] == "http://hl7.org/fhir/OperationDefinition/Measure-evaluate-measure"
 
 
 TODAY = date(2026, 11, 23)
