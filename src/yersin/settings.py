@@ -77,7 +77,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         export_hours=_whole("export_hours", text["export_hours"], default.export_hours, 8760),
         hook_networks=_networks(text["hook_networks"]),
         references=_choice("references", text["references"], ("any", "known")),
-        **{name: _whole(name, text[name], getattr(default, name), 10**9) for name in _RATES},
+        **_rates(text, default),
         **_relays(text),
     )
 
@@ -87,6 +87,10 @@ def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
     if text and text not in choices:
         raise BadSettingError(f"YERSIN_{name.upper()} is {text!r}; it may be {' or '.join(choices)}")
     return text or choices[0]
+
+
+def _rates(text: Mapping[str, str], default: Settings) -> dict[str, Any]:
+    return {name: _whole(name, text[name], getattr(default, name), 10**9) for name in _RATES}
 
 
 def _relays(text: Mapping[str, str]) -> dict[str, Any]:

@@ -129,7 +129,9 @@ def program(ground, served):
 @pytest.mark.timeout(7200 if LONG else 120)
 def test_programs_made_from_it_find_no_failure(program):
     schema, headers = program
-    failures, asked, until = [], set(), time.monotonic() + SECONDS
+    failures: list[str] = []
+    asked: set[str] = set()
+    until = time.monotonic() + SECONDS
     checks = [not_a_server_error, status_code_conformance, content_type_conformance]
     for result in schema.get_all_operations():
         operation = result.ok()
