@@ -16,6 +16,7 @@ from .tokens import hashes
 
 #: no single date, however partial, covers more
 _LONGEST = timedelta(days=366)
+_BEYOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +80,9 @@ class Where:
             return until
         since = max(self.since)
         short = [f"r.d_lo > {self.sql.arg(since - SHORT_SPAN, 'timestamptz')}", *until]
-        long = [long_span("r."), *until]
+        # a bound that both sides shared would be taken out of the OR, and then neither side be seen to be narrow
+        later = [f"r.d_lo < {self.sql.arg(min(self.before) + _BEYOND, 'timestamptz')}"] if self.before else []
+        long = [long_span("r."), *later]
         if self.calendar:
             long.append(f"r.d_lo > {self.sql.arg(since - _LONGEST, 'timestamptz')}")
         return [f"({' AND '.join(short)} OR {' AND '.join(long)})"]
