@@ -35,6 +35,8 @@ PUBLIC = {
     "/health/ready",
     "/metrics",
     "/design",
+    # how programs ask, with invented examples
+    "/developers",
     "/static",
     "/assets",
 }
