@@ -105,7 +105,7 @@ RULES: dict[str, dict[str, Rule]] = {
     },
     "Location": {
         "near": Rule("near", at("position")),
-        "name": Rule("string", at("name")),
+        "name": Rule("string", any_of("name", "alias")),
         "status": Rule("token", at("status")),
     },
     "Condition": {
