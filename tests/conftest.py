@@ -44,9 +44,10 @@ T = TypeVar("T")
 # servers and commands are started in their hundreds: what one of them has compiled serves the next
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+LONG = bool(os.environ.get("YERSIN_LONG_TESTS"))
 # the same examples every time, so that a red run can be repeated; the long form looks further
 hypothesis_settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
-hypothesis_settings.load_profile("default" if os.environ.get("YERSIN_LONG_TESTS") else "fixed")
+hypothesis_settings.load_profile("default" if LONG else "fixed")
 Run = Callable[[Coroutine[Any, Any, T]], T]
 
 
@@ -69,13 +70,32 @@ LONGEST_FIRST = [
     "journeys/test_accessible.py",
     "documents/test_verify_page.py",
 ]
+#: what takes long and seldom finds anything is run by `make test-all`, and where it is named
+LONG_FORM = (
+    "api/test_bulk_killed.py::test_an_operators_export_goes_on_where_it_was_cut_off",
+    "app/test_command.py::test_a_folder_without_a_list_is_refused[icd10]",
+    "app/test_command.py::test_a_list_that_is_none_is_refused_by_name[PK",
+    "calls/test_browser.py::test_a_third_person_comes_by_a_link_that_dies_and_all_are_recorded_only_after_agreeing",
+    "calls/test_cut.py::test_on_a_line_that_is_made_thin_the_call_gives_up_pictures_before_sound_and_takes_them_back",
+    "db/test_embedded.py::test_root_that_may_not_mount_uses_a_user_namespace",
+    "db/test_embedded.py::test_root_with_a_closed_parent_runs_the_server_as_another_account",
+    "db/test_embedded.py::test_the_server_ends_cleanly_when_its_supervisor_is_killed[15]",
+    "imaging/test_browser.py::test_a_cut_network_stops_nothing_for_good",
+    "imaging/test_browser.py::test_sending_can_be_cancelled",
+    "telehealth/test_call_page.py::test_with_the_patients_banner_every_key_lies_inside_the_window[size0]",
+    "telehealth/test_call_page.py::test_with_the_patients_banner_every_key_lies_inside_the_window[size2]",
+)
 _ended_with_the_run = pytest.StashKey[ExitStack]()
 _kept = pytest.StashKey[Path]()
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    if not LONG and not any("::" in argument for argument in config.args):
+        later = [item for item in items if item.nodeid.partition("tests/")[2].startswith(LONG_FORM)]
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in set(later)]
     rank = {here / name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
 

@@ -67,8 +67,7 @@ def open_page(browser, address):
         context.close()
 
 
-@pytest.mark.parametrize("width", [1366, 360])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1366), ("light", 360), ("dark", 1366)])
 @pytest.mark.parametrize(
     ("path", "who"), [("/design", "nurse"), ("/sign-in", "nobody"), ("/nowhere", "nobody"), ("/form", "nurse")]
 )

@@ -16,6 +16,8 @@ from yersin.fhir import invariants, r4
 from yersin.fhir.structs import SIBLING, Struct
 
 Surely = Callable[[Any], bool]
+_UCUM = "http://unitsofmeasure.org"
+_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 
 
 @cache
@@ -94,6 +96,12 @@ def _not_negative(name: str) -> Surely:
     return surely
 
 
+def _is_over(status: Any) -> bool:
+    """Whether a clinical status says that a condition has ended."""
+    codings = (status and status.coding) or ()
+    return any(each.system == _CLINICAL and each.code in ("resolved", "remission", "inactive") for each in codings)
+
+
 def _is_error(concept: Any) -> bool:
     """Whether a verification status may say that something was entered in error."""
     return concept is not None and any(c.code == "entered-in-error" for c in concept.coding or ())
@@ -118,6 +126,8 @@ RULES: dict[str, Surely] = {
     "dom-3": lambda s: s.contained is None,
     "dom-4": lambda s: s.contained is None,
     "dom-5": lambda s: s.contained is None,
+    "age-1": lambda s: s.code is not None and s.system == _UCUM and s.value is not None and s.value > 0,
+    "drt-1": lambda s: not _has(s, "code") or (s.system == _UCUM and s.value is not None),
     "tim-1": _needs("duration", "durationUnit"),
     "tim-2": _needs("period", "periodUnit"),
     "tim-4": _not_negative("duration"),
@@ -140,7 +150,7 @@ RULES: dict[str, Surely] = {
     "cmp-2": _not_both("emptyReason", "entry"),
     "con-1": _one_of("summary", "assessment"),
     "con-2": _one_of("code", "detail"),
-    "con-4": lambda s: not _has(s, "abatement"),
+    "con-4": lambda s: not _has(s, "abatement") or _is_over(s.clinicalStatus),
     "con-5": lambda s: not _is_error(s.verificationStatus),
     "ppc-1": _one_of("policy", "policyRule"),
     "ppc-2": _one_of("patient"), "ppc-3": _one_of("patient"), "ppc-4": _one_of("patient"), "ppc-5": _one_of("patient"),
