@@ -28,6 +28,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "views.export",
             "subscriptions.watch",
             "index.make",
+            "resources.judge",
         }
     ),
     "doctor": _CARE | {"telehealth.ask", "telehealth.answer", "telehealth.sign"},
@@ -49,6 +50,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "certificate.revoke",
             "subscriptions.watch",
             "index.make",
+            "resources.judge",
         }
     ),
     "analyst": frozenset({"directory.read", "figures.read", "views.export"}),

@@ -8,12 +8,18 @@ from yersin.room import Room, Slot
 from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import accounts, editing_pages, letters_pages, pages, parameters_pages, persons
+from . import accounts, editing_pages, judging_pages, letters_pages, pages, parameters_pages, persons
 
 ROOM = Room(
     name="registry",
     folder=Path(__file__).parent,
-    pages=(*pages.PAGES, *editing_pages.PAGES, *letters_pages.HANDLERS, *parameters_pages.HANDLERS),
+    pages=(
+        *pages.PAGES,
+        *editing_pages.PAGES,
+        *letters_pages.HANDLERS,
+        *parameters_pages.HANDLERS,
+        *judging_pages.HANDLERS,
+    ),
     tables=persons.TABLES,
     slots=(
         Slot(
@@ -41,6 +47,13 @@ ROOM = Room(
             href="/administration/search-parameters",
             icon="list-filter",
             permission="index.make",
+            group=N_("Administration"),
+        ),
+        MenuItem(
+            label=N_("Check a resource"),
+            href=judging_pages.PLACE,
+            icon="circle-check",
+            permission=judging_pages.PERMISSION,
             group=N_("Administration"),
         ),
     ),
