@@ -239,3 +239,12 @@ def test_many_patches_at_once_all_happen(served: Served, client: Client) -> None
         assert set(pool.map(add, range(16))) == {200}
     given_names = client.get(f"/Patient/{one['id']}").json()["name"][0]["given"]
     assert sorted(given_names) == sorted(["Thử", *(f"n{n}" for n in range(16))])
+
+
+def test_half_a_character_is_refused(client: Client) -> None:
+    made = client.post("/Patient", {"resourceType": "Patient"}).json()["id"]
+    for path in ("", "/id", "/language"):
+        content = b'[{"op": "add", "path": "%s", "value": "\\ud83d"}]' % path.encode()
+        headers = {"content-type": "application/json-patch+json"}
+        answer = client.request("PATCH", f"/Patient/{made}", content=content, headers=headers)
+        assert answer.status_code in (400, 422), answer.text

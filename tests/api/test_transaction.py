@@ -223,6 +223,8 @@ def test_an_entry_that_is_wrong_beside_its_resource_is_refused_alone_in_a_batch_
     for one in wrong:
         assert send(client, "transaction", good, one).status_code in (400, 422)
     assert statuses(send(client, "batch", good, wrong[3], good)) == ["201", "400", "201"]
+    aside = {**entry("GET", "Patient?_count=1"), "resource": patient(contact=[{"gender": "male"}])}
+    assert statuses(send(client, "batch", wrong[3], aside, good, wrong[0])) == ["400", "422", "201", "422"]
     assert statuses(send(client, "batch", good, wrong[0], wrong[2])) == ["201", "422", "422"]
     assert send(client, "batch", good, wrong[1]).status_code == 422
 

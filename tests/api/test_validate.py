@@ -174,3 +174,9 @@ def test_answers_must_fit_their_questionnaire_where_it_is_known(client):
     changed = {**form, "id": made, "item": [{"linkId": "1", "type": "string"}]}
     assert client.put(f"/Questionnaire/{made}", changed).status_code == 200
     assert client.post("/QuestionnaireResponse", told).status_code == 201
+
+
+def test_what_was_deleted_is_not_judged(client):
+    made = client.post("/Patient", {"resourceType": "Patient"}).json()["id"]
+    assert client.delete(f"/Patient/{made}").status_code == 204
+    assert client.get(f"/Patient/{made}/$validate").status_code == 410

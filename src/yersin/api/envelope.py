@@ -8,6 +8,8 @@ Source: https://hl7.org/fhir/R4/bundle.html
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
@@ -35,6 +37,7 @@ class _Head(msgspec.Struct, rename="camel"):
 
 
 _read = msgspec.json.Decoder(_Shell).decode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _head = msgspec.json.Decoder(_Head).decode
 _write = msgspec.json.Encoder(decimal_format="number").encode
 _WRITES = frozenset({"POST", "PUT", "PATCH"})
@@ -45,22 +48,32 @@ async def refused(access: Access, body: bytes) -> dict[int | None, Problem]:
     """What is wrong with a Bundle by the number of the entry where it stands; None is the Bundle itself."""
     if _is_sure(body):
         return {}
-    issues, status = await _found(access, body)
-    places: dict[int | None, list[Issue]] = {}
-    for issue in issues:
-        if issue.severity not in ("error", "fatal"):
-            continue
-        inside = _IN_ENTRY.match(issue.expression)
-        places.setdefault(int(inside[1]) if inside else None, []).append(issue)
-    return {place: Problem(told, status=status) for place, told in places.items()}
-
-
-async def _found(access: Access, body: bytes) -> tuple[list[Issue], int]:
     try:
         parse(body, expect="Bundle")
     except Problem as refusal:
-        return list(refusal.issues), refusal.status
-    return await access.ground.profiling.judge(body), 422
+        found = _by_entry(refusal.issues, refusal.status)
+        return found if None in found else {**await _others(access, body, found), **found}
+    return _by_entry(await access.ground.profiling.judge(body), 422)
+
+
+async def _others(access: Access, body: bytes, unread: Mapping[int | None, Problem]) -> dict[int | None, Problem]:
+    """What is wrong with the entries that could be read, judged without those that could not."""
+    bundle = _decode(body)
+    left = [number for number in range(len(bundle["entry"])) if number not in unread]
+    if not left:
+        return {}
+    rest = {**bundle, "entry": [bundle["entry"][number] for number in left]}
+    found = _by_entry(await access.ground.profiling.judge(_write(rest)), 422)
+    return {left[place]: problem for place, problem in found.items() if place is not None}
+
+
+def _by_entry(issues: Iterable[Issue], status: int) -> dict[int | None, Problem]:
+    places: dict[int | None, list[Issue]] = {}
+    for issue in issues:
+        if issue.severity in ("error", "fatal"):
+            inside = _IN_ENTRY.match(issue.expression)
+            places.setdefault(int(inside[1]) if inside else None, []).append(issue)
+    return {place: Problem(told, status=status) for place, told in places.items()}
 
 
 def _is_sure(body: bytes) -> bool:

@@ -93,6 +93,8 @@ def _resource(made: Any, version: Version) -> r4.Resource:
         resource = parse(_encode(_pruned(made)), expect=version.type)
     except Problem as refusal:
         raise Problem(refusal.issues, status=422) from refusal
+    except UnicodeEncodeError as error:
+        raise problem("value", "The patch holds half a character (a lone surrogate).", status=422) from error
     except RecursionError as error:
         raise problem("structure", "The patch nests too deep.", status=422) from error
     if resource.id != version.id:

@@ -33,7 +33,7 @@ async def validate(asked: Asked) -> Response:
         raw, mode, profiles = await _sent(asked, mode, profiles)
         issues = await _judged(asked, raw, mode, profiles)
     except Problem as refusal:
-        if refusal.status in (401, 403, 404):
+        if refusal.status in (401, 403, 404, 410):
             raise
         issues = list(refusal.issues)
     return Response(body=encode(outcome(issues or [_GOOD])))
@@ -45,7 +45,7 @@ async def _sent(asked: Asked, mode: str, profiles: Sequence[str]) -> tuple[bytes
     if not body or asked.request.is_form:
         if not asked.id:
             raise problem("required", "Send the resource that is to be judged.", expression="resource")
-        return (await asked.request.access.read(asked.type, asked.id)).json(), mode, profiles
+        return await _stored(asked), mode, profiles
     if body.lstrip()[:1] == b"<" or body[:3] == b"\xef\xbb\xbf":
         body = xml.read(body)
     wrapped = parse(body) if _WRAPPED.match(body) and asked.type != "Parameters" else None
@@ -57,11 +57,19 @@ async def _sent(asked: Asked, mode: str, profiles: Sequence[str]) -> tuple[bytes
     resource = parts["resource"].resource if "resource" in parts else None
     if resource is None:
         if mode == "delete" and asked.id:
-            return (await asked.request.access.read(asked.type, asked.id)).json(), mode, profiles
+            return await _stored(asked), mode, profiles
         raise problem(
             "required", "Send the resource that is to be judged as the parameter resource.", expression="resource"
         )
     return encode(resource), mode, [*profiles, *(url for url in more if url)]
+
+
+async def _stored(asked: Asked) -> bytes:
+    """JSON of what stands at an id. Raises Problem: not-found (404), deleted (410)."""
+    version = await asked.request.access.read(asked.type, asked.id)
+    if version.deleted:
+        raise problem("deleted", f"{asked.type}/{asked.id} was deleted; its history is still there.", status=410)
+    return version.json()
 
 
 def _is_call(sent: r4.Parameters) -> bool:
