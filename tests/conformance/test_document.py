@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,8 @@ def collected() -> list[str]:
         "no:cacheprovider",
         *tests,
     ]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    plain = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    found = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False)
     assert found.returncode == 0, (found.stdout + found.stderr)[-3000:]
     return [line for line in found.stdout.splitlines() if "::" in line]
 

@@ -110,6 +110,8 @@ def test_consumers_keep_their_own_place_and_do_not_work_twice(run: Any, system: 
         await system.ground.database.retrying(work)
 
     async def together() -> None:
+        async with system.own_tables() as connection:
+            await others_have_ended(connection)
         await asyncio.gather(consume("one"), consume("one"))
         await consume("two")
 

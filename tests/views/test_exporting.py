@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC
 from decimal import Decimal
 from errno import ENOSPC
@@ -187,10 +188,13 @@ def test_the_manifest_says_what_is_there(run, filled, exported, tmp_path):
 
 def test_the_next_export_takes_the_place_of_the_last_in_one_step(exported, tmp_path):
     names = []
-    for _ in range(3):
+    until = time.monotonic() + 60
+    while len(names) < 3:  # of one moment there is one export, and others' transactions may hold the moment back
         exported("person")
-        names.append((tmp_path / LATEST).readlink().name)
-    assert len(set(names)) == 3
+        name = (tmp_path / LATEST).readlink().name
+        if name not in names:
+            names.append(name)
+        assert time.monotonic() < until
     assert {path.name for path in tmp_path.iterdir()} == {LATEST, *names[1:]}
 
 
