@@ -187,7 +187,7 @@ def test_the_manifest_says_what_is_there(run, filled, exported, tmp_path):
 
 
 def test_the_next_export_takes_the_place_of_the_last_in_one_step(exported, tmp_path):
-    names = []
+    names: list[str] = []
     until = time.monotonic() + 60
     while len(names) < 3:  # of one moment there is one export, and others' transactions may hold the moment back
         exported("person")
