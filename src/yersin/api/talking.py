@@ -18,7 +18,7 @@ _MARK = re.compile(rb"[A-Za-z0-9._:+/=\-]{1,128}").fullmatch
 class Talk:
     """One request: the form of its answer, and who asks once that is known; `beside`: headers of every answer to it."""
 
-    __slots__ = ("access", "address", "beside", "form", "headers")
+    __slots__ = ("_mark", "access", "address", "beside", "form", "headers")
 
     def __init__(self, headers: dict[bytes, bytes], address: str) -> None:
         self.headers = headers
@@ -26,11 +26,14 @@ class Talk:
         self.form = formats.PLAIN
         self.access: Access | None = None
         self.beside: list[tuple[bytes, bytes]] = []
+        self._mark = b""
 
     @property
     def mark(self) -> bytes:
         """Name of the request: the one that the client gave, else the one in the audit."""
-        return _given(self.headers) or str(self.access.who.request if self.access else uuid4()).encode()
+        if not self._mark:
+            self._mark = _given(self.headers) or str(self.access.who.request if self.access else uuid4()).encode()
+        return self._mark
 
     def of(self, access: Access) -> Access:
         """Put down who asks; the audit knows the request by the name that the client gave."""

@@ -11,11 +11,14 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, TypeAlias
 
-from re import _constants as marks, _parser as reader  # type: ignore[attr-defined]  # isort: skip - names the parts of a pattern
-
 from .refusal import impossible
+
+#: names the parts of a pattern, and takes one apart; not told in the library's types
+marks: Any = import_module("re._constants")
+reader: Any = import_module("re._parser")
 
 LONGEST_PATTERN, LONGEST_TEXT, MOST_STATES = 2000, 200_000, 20_000
 _REPEATS = (marks.MAX_REPEAT, marks.MIN_REPEAT, marks.POSSESSIVE_REPEAT)
