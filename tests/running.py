@@ -28,7 +28,7 @@ from yersin.guard.tokens import Tokens
 from yersin.settings import Settings
 from yersin.web import csrf
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def on(url: str, *statements: str) -> None:
@@ -278,6 +278,6 @@ async def others_have_ended(connection: Any) -> None:
     """Wait for transactions of other databases of the server that began before now: they hold every horizon back."""
     horizon = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
     older = "SELECT true FROM pg_stat_activity WHERE datname <> current_database() AND backend_xid::text::bigint < $1 LIMIT 1"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while await connection.fetchval(older, horizon):
             await asyncio.sleep(0.02)

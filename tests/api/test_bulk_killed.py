@@ -37,7 +37,7 @@ def slowly(*given):
 working._write, working.RESOURCES = slowly, 30
 main()
 """
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Program:

@@ -53,7 +53,7 @@ PARAMETER = {
 T = TypeVar("T")
 
 
-def until(met: Callable[[], T], seconds: float = 60.0) -> T:
+def until(met: Callable[[], T], seconds: float = 150.0) -> T:
     """Wait for something; its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

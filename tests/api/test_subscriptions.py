@@ -83,7 +83,7 @@ def works(run, ground, caller):
     follower, deliverer = Follower(ground), Deliverer(ground, caller)
 
     async def work():
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while await follower.work() or await deliverer.work() or await ground.database.fetchval(UNHEARD, CONSUMER):
                 await asyncio.sleep(0.01)
 

@@ -14,7 +14,7 @@ from yersin.guard.tokens import Tokens
 from yersin.settings import Settings
 
 KILLS, EACH = 3, 8
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def test_nothing_is_lost_over_kills(run, serve, fresh_url, keys_dir):

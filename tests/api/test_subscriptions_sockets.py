@@ -17,7 +17,7 @@ from yersin.app.ground import opened
 from yersin.guard.tokens import Tokens
 from yersin.settings import Settings
 
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 from tests.running import Client
 
 from yersin.fhir import parse
@@ -261,3 +262,16 @@ def test_addresses_of_entries_change_in_links_and_addresses_but_not_in_canonical
     assert f'<a href="{here}">{urn}</a>' in made["text"]["div"]
     assert f"src='{here}'" in made["text"]["div"]
     assert made["contained"][0]["subject"]["reference"] == here
+
+
+def test_a_bundle_that_is_too_large_is_refused_before_it_is_read(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yersin.api.transaction.BUNDLE_LIMIT", 1 << 20)
+    entry = {
+        "request": {"method": "POST", "url": "Basic"},
+        "resource": {"resourceType": "Basic", "code": {"text": "x" * (1 << 20)}},
+    }
+    answer = client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert answer.status_code == 413
+    assert "split it" in answer.json()["issue"][0]["diagnostics"]

@@ -172,7 +172,7 @@ def test_a_form_sent_while_the_database_restarts_is_saved_once_or_can_be_sent_ag
 
 def _sent_until_saved(browser: httpx.Client, form: dict[str, str], answer: httpx.Response) -> httpx.Response:
     """What a person does: where the page says that it was not saved, go back and press the button again."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while answer.status_code != 303:
         assert answer.status_code in (503, 507), answer.status_code
         if answer.status_code == 503:
@@ -211,7 +211,7 @@ async def _waiting(url: str) -> int:
         await connection.close()
 
 
-def _until(there: Callable[[], bool], seconds: float = 30) -> None:
+def _until(there: Callable[[], bool], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < end

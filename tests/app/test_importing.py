@@ -93,7 +93,7 @@ def test_an_import_of_which_a_process_is_killed_says_so_and_goes_on_when_run_aga
         (tmp_path / f"{number}.ndjson").write_text("\n".join(lines))
     words = [*PROGRAM, str(tmp_path)]
     first = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while run(asked(fresh_url, "SELECT count(*) FROM import_progress")) < 2 and time.monotonic() < until:
         time.sleep(0.01)
     one, _other = children(first.pid)

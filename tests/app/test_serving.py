@@ -145,7 +145,7 @@ def test_a_folder_is_served_once_survives_a_kill_and_ends_in_order(tmp_path: Pat
     assert first.process.wait(40) in (0, -signal.SIGTERM)
     assert not is_open(first.port)
     assert "Traceback" not in said(first)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while (tmp_path / "data" / "postgres" / "data" / "postmaster.pid").exists():
         assert time.monotonic() < end, "the database stays behind"
         time.sleep(0.1)
@@ -219,7 +219,7 @@ async def _waiting(url: str) -> int:
         await connection.close()
 
 
-def _until(there: Callable[[], bool], seconds: float = 20.0) -> None:
+def _until(there: Callable[[], bool], seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < end

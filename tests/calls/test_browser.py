@@ -177,7 +177,7 @@ _PLAYS = """async ([url]) => {
 
 def _recorded(url: str, *, pieces: int) -> bytes:
     """The recording as the database holds it, unsealed, once it has so many pieces."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         rows = on(url, "SELECT sealed FROM call_recording_chunk ORDER BY number")
         if len(rows) >= pieces:

@@ -66,7 +66,7 @@ def relay(tmp_path: Path) -> Iterator[str]:
 
 
 def _listening(port: int) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

@@ -52,7 +52,7 @@ def consultation(house):
 @pytest.fixture(scope="module")
 def analyst(house):
     browser = house.signed_in("boyte")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while re.search("Đang nạp|being filled", browser.get("/centre").text):
         assert time.monotonic() < deadline
         time.sleep(0.5)

@@ -40,7 +40,7 @@ class Small:
 
     def start(self, slow: float = 0.0) -> None:
         self.process = subprocess.Popen(self.command, cwd=ROOT, env={**os.environ, "SLOW": str(slow)})
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

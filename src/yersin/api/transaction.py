@@ -30,6 +30,8 @@ from .references import conditional, has_more, readdress, rewritten
 
 #: entries of one transaction, so that no write holds its locks for long
 ENTRY_LIMIT = 10_000
+#: bytes of a bundle: a worker holds it several times over while it is taken apart
+BUNDLE_LIMIT = 24 * 2**20
 _ORDER = ("DELETE", "POST", "PUT", "PATCH")
 
 
@@ -112,6 +114,10 @@ class Plan:
 
 async def process(request: Request) -> Response:
     """POST [base]"""
+    if len(request.body) > BUNDLE_LIMIT:
+        raise problem(
+            "too-long", f"A bundle may have {BUNDLE_LIMIT >> 20} MiB; split it.", expression="Bundle", status=413
+        )
     whole = read_bundle(request.body)
     if whole.resource_type != "Bundle" or whole.type not in ("batch", "transaction"):
         raise problem("invalid", "Send a Bundle whose type is batch or transaction.", expression="Bundle.type")
