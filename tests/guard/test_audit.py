@@ -325,7 +325,7 @@ def test_rows_are_found_before_and_after_they_are_filed_by_patient(run: Any, cli
 
     async def file() -> None:
         async with client.access.ground.database.transaction() as connection:
-            await file_patients(connection)
+            await file_patients(connection, 1000)
 
     run(file())
     # asking is itself recorded about the patient who was asked about

@@ -30,7 +30,7 @@ class Line(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._in_head = True
-        self._head_size = self._head_told = self._came = 0
+        self._head_size = self._came = 0
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,23 +61,23 @@ class Line(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._head_told += len(name) + len(value)
-        if self._is_told_too_long():
-            raise ValueError("The head is too long.")
-
     def on_headers_complete(self) -> None:
-        self._in_head, self._head_size, self._head_told = False, 0, 0
+        # the body may have come with it: what was sent says only whether the head wants counting
+        if self._has_many_lines() or (self._head_size > HEAD_LARGEST and self._head_told() > HEAD_LARGEST):
+            raise ValueError("The head is too long.")
+        self._in_head, self._head_size = False, 0
         super().on_headers_complete()
 
     # --- who is slow -------------------------------------------------------------------------------------------
 
     def _is_too_long(self) -> bool:
-        return self._head_size > HEAD_LARGEST or self._is_told_too_long()
+        return self._head_size > HEAD_LARGEST or self._has_many_lines()
 
-    def _is_told_too_long(self) -> bool:
-        return self._head_told > HEAD_LARGEST or bool(self.headers and len(self.headers) > HEAD_LINES)
+    def _has_many_lines(self) -> bool:
+        return bool(self.headers) and len(self.headers) > HEAD_LINES
+
+    def _head_told(self) -> int:
+        return sum(len(name) + len(value) for name, value in self.headers)
 
     def _is_in_body(self) -> bool:
         cycle: Any = self.cycle

@@ -202,7 +202,7 @@ async def find(connection: Connection, wanted: Wanted) -> list[Recorded]:
     return [_recorded(row) for row in rows]
 
 
-async def file_patients(connection: Connection, limit: int = 20_000) -> int:
+async def file_patients(connection: Connection, limit: int) -> int:
     """File new rows by patient, in the caller's transaction; returns how many rows were read."""
     cursor = await changes.cursor_of(connection, _CONSUMER)
     last = await connection.fetchrow(_FILE, str(cursor.tx), cursor.seq, limit)

@@ -26,7 +26,7 @@ Take = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
 
 async def hear(database: Database, consumer: str, limit: int, take: Take) -> bool:
-    """Hand the next changes to a consumer; answers whether there were any. The first time it begins at the log's end."""
+    """Hand the next changes to a consumer; answers whether there may be more. The first time it begins at the log's end."""
     async with database.transaction() as connection:
         cursor = await changes.cursor_of(connection, consumer)
         if cursor == Cursor():
@@ -38,7 +38,7 @@ async def hear(database: Database, consumer: str, limit: int, take: Take) -> boo
             return False
         await take(connection, found)
         await changes.move(connection, consumer, found[-1].cursor)
-    return True
+    return len(found) == limit
 
 
 async def standing(connection: Connection, type_name: str, ids: Sequence[UUID]) -> list[Version]:

@@ -14,7 +14,7 @@ from .content import unpack
 
 def instant(moment: datetime) -> str:
     """FHIR instant in UTC with milliseconds, e.g. `2026-11-22T07:00:00.000Z`."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

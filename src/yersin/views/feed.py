@@ -66,8 +66,8 @@ class Feed:
         """Do one piece of work: changes first, then filling. Answers whether there is more to do at once."""
         if self._tables is None:
             await self.prepare()
-        if await self._is_behind():
-            return await self.follow() > 0 or await self.fill()
+        if await self._is_behind() and await self.follow() == BATCH:
+            return True
         return await self.fill()
 
     async def prepare(self) -> None:
@@ -212,7 +212,7 @@ class Feed:
 
     async def catch_up(self) -> None:
         """Work until nothing is left to do: for commands and tests."""
-        while await self.work():
+        while await self.work() or await self._is_behind():
             pass
 
 
