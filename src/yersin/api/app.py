@@ -47,7 +47,7 @@ from . import (
 from .audit_events import read_audit, search_audit
 from .messages import Handler, Request, Response
 from .operations import OURS, Operation, Operations
-from .talking import Talk
+from .talking import Talk, gathered
 
 Asker = Callable[[str, Mapping[bytes, bytes], str], Awaitable[Access]]
 log = logging.getLogger("yersin.api")
@@ -98,7 +98,7 @@ class Api:
             return
         if scope["type"] != "http":
             return
-        talk = Talk(dict(scope["headers"]), (scope.get("client") or ("",))[0])
+        talk = Talk(gathered(scope["headers"]), (scope.get("client") or ("",))[0])
         if cors.is_foreign(talk.headers):
             talk.headers.pop(b"cookie", None)
             talk.beside += await cors.headers(self._known, talk.headers)
@@ -114,6 +114,8 @@ class Api:
         if formats.is_packed(talk.headers, body):
             body = await asyncio.to_thread(formats.packed, body) if len(body) > _ASIDE else formats.packed(body)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+        if response.lasts:
+            headers += [(b"vary", b"accept")]
         headers += [(b"content-length", str(len(body)).encode())]
         kept = b"public, no-cache" if response.lasts else b"no-store"
         headers += [(b"cache-control", kept), (b"x-content-type-options", b"nosniff"), *response.headers]
@@ -202,6 +204,9 @@ def _read(method: str, path: Sequence[str], headers: Mapping[bytes, bytes], body
     """Body as the handlers know it. Raises Problem (415) for what is no kind that is read here."""
     body = formats.unpacked(headers, body, BODY_LIMIT)
     kind = formats.kind_of(headers.get(b"content-type", b""))
+    if kind != "form" and path and path[-1] == "_search":
+        text = f"A search by POST sends its parameters as application/x-www-form-urlencoded, not as {kind}."
+        raise problem("not-supported", text, status=415)
     if validating.is_asked(path) and kind in ("json", "xml"):
         return body
     if kind == "xml":
@@ -274,6 +279,8 @@ def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
     """Handler of an address. Raises Problem: not-found (404) or not-supported (405)."""
     if not path:
         return _of(_WHOLE, method)
+    if "\0" in path[-1] or "\0" in path[0]:
+        raise problem("not-found", "There is nothing at this address: it holds the character U+0000.", status=404)
     if path[-1][0] == "$" and (len(path) == 1 or path[0] in r4.TYPE_NUMBER):
         return operations.handler(method, path)
     if path[0] not in r4.TYPE_NUMBER:
@@ -322,5 +329,5 @@ def _is_ours(path: Sequence[str]) -> bool:
 
 def _of(handlers: Mapping[str, Handler], method: str) -> Handler:
     if method not in handlers:
-        raise problem("not-supported", f"{method} is not possible here; {' and '.join(handlers)} are.", status=405)
+        raise errors.not_allowed(method, handlers)
     return handlers[method]

@@ -27,6 +27,7 @@ from yersin.store.versions import Version
 
 from . import formats
 from . import read as resource
+from .errors import Refusal
 from .messages import Request, Response, version_headers
 
 DDL = """
@@ -36,6 +37,7 @@ CREATE TABLE blob_use (
 COMMENT ON TABLE blob_use IS 'Which Binary shows which file: what is not named here is swept, and served to nobody.';
 """
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+_CONTEXT = re.compile(r"(^|/)[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64}(/_history/[A-Za-z0-9.\-]{1,64})?$")
 _FHIR = ("application/fhir+json", "application/json+fhir", "application/json", "application/fhir+xml")
 _SHOWN = ("image/jpeg", "image/png", "application/pdf")
 
@@ -69,7 +71,8 @@ async def read(request: Request) -> Response:
         return resource.answer(request, version)
     if resource.is_known(request, version):
         return Response(status=304, headers=version_headers(version))
-    return await content(request.access, version, request.header("range"))
+    # our tags are weak, so none of them proves that a part fits what the client has (RFC 9110, 13.1.5)
+    return await content(request.access, version, "" if request.header("if-range") else request.header("range"))
 
 
 def received(request: Request) -> r4.Binary | None:
@@ -78,6 +81,9 @@ def received(request: Request) -> r4.Binary | None:
     if formats.kind_of(kind.encode("latin-1")) in ("json", "xml"):
         return None
     context = request.header("x-security-context").strip()
+    if context and not _CONTEXT.search(context):
+        text = f"X-Security-Context is {context[:80]}; send a reference such as Patient/123."
+        raise problem("value", text, expression="Binary.securityContext")
     return r4.Binary(
         contentType=" ".join(kind.split()),
         data=b64encode(request.body).decode(),
@@ -149,7 +155,8 @@ def span(asked: str, size: int) -> tuple[int, int]:
     start = int(first) if first else max(0, size - int(last))
     end = min(size, int(last) + 1) if first and last else size
     if start >= end:
-        raise problem("value", f"The range {asked} is outside the {size} bytes of the content.", status=416)
+        outside = problem("value", f"The range {asked} is outside the {size} bytes of the content.", status=416)
+        raise Refusal(outside, b"content-range", f"bytes */{size}")
     return start, end
 
 

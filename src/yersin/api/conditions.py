@@ -22,8 +22,12 @@ _NO_CRITERIA = frozenset({"_count", "_sort", "_total", "_summary", "_elements", 
 
 
 def query_of(type_name: str, criteria: str, most: int = 2) -> Query:
-    """Criteria of a conditional interaction as a search. Raises Problem when there are none."""
-    text = criteria.partition("?")[2] if "?" in criteria else criteria
+    """Criteria of a conditional interaction as a search. Raises Problem when there are none, or of another type."""
+    address, asks, text = criteria.partition("?")
+    if not asks or "=" in address:
+        text = criteria
+    elif address.rstrip("/").rpartition("/")[2] not in ("", type_name):
+        raise problem("invalid", f"{criteria} asks for another type; write criteria of {type_name}.")
     pairs = [(name, value) for name, value in parse_qsl(text, keep_blank_values=True) if name not in _NO_CRITERIA]
     if not pairs:
         raise problem("invalid", f"{criteria!r} holds no search parameters, such as identifier=system|value.")

@@ -67,7 +67,7 @@ def wanted(headers: Mapping[bytes, bytes], query: bytes, *, other: bool = False)
         return _accepted(headers.get(b"accept", b""), other=other)
     given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     form = PLAIN
-    if "_format" not in given:
+    if not given.get("_format"):
         form = _accepted(headers.get(b"accept", b""), other=other)
     elif given["_format"] not in ("html", "text/html"):
         form = Form(_named(given["_format"]))
@@ -83,7 +83,8 @@ def without(query: str) -> str:
 
 
 def _named(text: str) -> str:
-    kind, version = _media_type(text.replace(" ", "+"))
+    kind, version = _media_type(text)
+    kind = kind.replace(" ", "+")
     if kind not in _NAMES or not version:
         raise problem("not-supported", f"_format is {text}; it may be {_ours()}.", status=406, expression="_format")
     return _NAMES[kind]
@@ -110,11 +111,11 @@ def _liked(accept: bytes) -> Form | None:
     if not text:
         return PLAIN
     best, liked = "", 0.0
-    for part in text.split(","):
-        kind, version = _media_type(part)
-        weight = _weight(part)
-        name = "json" if kind in _ANY else _NAMES.get(kind, "") if version else ""
-        if name and weight > liked:
+    parts = [(*_media_type(part), _weight(part)) for part in text.split(",")]
+    refused = {_NAMES[kind] for kind, _, weight in parts if kind in _NAMES and not weight}
+    for kind, version, weight in parts:
+        name = ("xml" if "json" in refused else "json") if kind in _ANY else _NAMES.get(kind, "") if version else ""
+        if name and weight > liked and name not in refused:
             best, liked = name, weight
     return (PLAIN if best == "json" else Form(best)) if best else None
 

@@ -6,6 +6,8 @@ Links to further pages are sealed, as those of a search are.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -14,7 +16,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 
 from yersin.fhir.dates import FAR_FUTURE, FAR_PAST, comparison, span
-from yersin.fhir.problem import problem
+from yersin.fhir.problem import Problem, problem
 from yersin.search.page import COUNT, COUNT_LIMIT
 from yersin.store.histories import Page, Wanted
 
@@ -69,9 +71,11 @@ def _wanted(request: Request, given: dict[str, str]) -> Wanted:
     zone = request.access.ground.zone
     wanted = Wanted(limit=_limit(given.get("_count", str(COUNT))), oldest_first=_is_oldest_first(given))
     if "_since" in given:
-        wanted = replace(wanted, since=span(given["_since"].replace(" ", "+"), zone).lo)
+        with _told_at("_since"):
+            wanted = replace(wanted, since=span(given["_since"].replace(" ", "+"), zone).lo)
     if "_at" in given:
-        at = comparison(given["_at"], zone)
+        with _told_at("_at"):
+            at = comparison(given["_at"], zone)
         ends = {"eq": (at.lo, at.hi), "gt": (at.hi, FAR_FUTURE), "ge": (at.lo, FAR_FUTURE)}
         ends |= {"lt": (FAR_PAST, at.lo), "le": (FAR_PAST, at.hi)}
         if at.prefix not in ends:
@@ -80,6 +84,14 @@ def _wanted(request: Request, given: dict[str, str]) -> Wanted:
         lo, hi = ends[at.prefix]
         wanted = replace(wanted, lo=lo, hi=hi)
     return wanted
+
+
+@contextmanager
+def _told_at(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Problem as refusal:
+        raise refusal.at(name) from refusal
 
 
 def _limit(text: str) -> int:

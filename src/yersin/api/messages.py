@@ -14,6 +14,7 @@ import msgspec
 from yersin.fhir import encode, outcome
 from yersin.fhir.problem import Issue, problem
 from yersin.guard.access import Access
+from yersin.guard.writing import ANY, NONE_YET
 from yersin.store.versions import Version
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def if_match(self) -> int | None:
         """Version that the client expects to change. Raises Problem when the header is no version tag."""
         return version_of(self.header("if-match"))
+
+    def expected(self) -> int | None:
+        """Version that an update expects; `NONE_YET` where it is to replace nothing (`If-None-Match: *`)."""
+        return NONE_YET if self.header("if-none-match").strip() == "*" else self.if_match()
 
     @property
     def is_form(self) -> bool:
@@ -118,10 +123,10 @@ def location(base: str, version: Version) -> str:
 
 
 def version_of(tag: str) -> int | None:
-    """Version that an If-Match expects; None for any. Raises Problem when it is no version tag."""
+    """Version that an If-Match expects, `ANY` for `*`; None where nothing is said. Raises Problem when it is no version tag."""
     tag = tag.strip()
     if not tag or tag == "*":
-        return None
+        return ANY if tag else None
     number = tag.removeprefix("W/").strip('"')
     if not number.isdecimal() or len(number) > LONGEST_VERSION:
         raise problem("invalid", f'If-Match is {tag[:40]}; send the ETag of the version you read, such as W/"3".')

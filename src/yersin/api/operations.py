@@ -20,6 +20,7 @@ from yersin.fhir.problem import Problem, problem
 from yersin.guard import audit
 from yersin.guard.who import Grant
 
+from .errors import not_allowed
 from .messages import Handler, Request, Response
 
 Level = Literal["system", "type", "instance"]
@@ -167,8 +168,7 @@ class Operations:
             level = level if len(path) <= _INSTANCE else None
             raise problem("not-found", self._missing(level, type_name, name), status=404)
         if method not in found.methods:
-            text = f"{method} is not possible here; {' and '.join(found.methods)} are."
-            raise problem("not-supported", text, status=405)
+            raise not_allowed(method, found.methods)
         return partial(_answer, found)
 
     def all(self) -> dict[str, Operation]:

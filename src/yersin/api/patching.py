@@ -16,7 +16,7 @@ import msgspec
 
 from yersin.fhir import parse, r4
 from yersin.fhir.problem import Problem, problem
-from yersin.guard.writing import Update
+from yersin.guard.writing import ANY, Update
 from yersin.store.versions import Version
 
 from . import fhirpath_patch, formats, json_patch, merge_patch
@@ -41,7 +41,7 @@ class Patch:
         """
         if version.deleted:
             raise problem("deleted", f"{version.type}/{version.id} was deleted, so it cannot be patched.", status=410)
-        if expected not in (None, version.ver):
+        if expected not in (None, ANY, version.ver):
             text = f"{version.type}/{version.id} is at version {version.ver} now, not {expected}. Read it again, then patch it."
             raise problem("conflict", text, status=412)
         made = self.apply(json_patch.read(version.json()))

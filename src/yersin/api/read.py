@@ -20,7 +20,7 @@ async def read(request: Request) -> Response:
 async def vread(request: Request) -> Response:
     """GET [base]/[type]/[id]/_history/[vid]"""
     type_name, logical_id, _, vid = request.path
-    if not vid.isdecimal() or len(vid) > 9:
+    if not vid.isdecimal() or vid[0] == "0" or len(vid) > 9:
         raise problem(
             "not-found", f"{type_name}/{logical_id} has no version {vid}; versions are numbers from 1.", status=404
         )

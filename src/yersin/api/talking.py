@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -13,6 +13,17 @@ from yersin.guard.rates import Spent
 from . import formats, throttling
 
 _MARK = re.compile(rb"[A-Za-z0-9._:+/=\-]{1,128}").fullmatch
+
+
+def gathered(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; those of several lines are one list (RFC 9110, 5.3)."""
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        lines: dict[bytes, list[bytes]] = {}
+        for name, value in pairs:
+            lines.setdefault(name, []).append(value)
+        headers = {name: (b"; " if name == b"cookie" else b", ").join(each) for name, each in lines.items()}
+    return headers
 
 
 class Talk:

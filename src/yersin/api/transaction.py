@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import NamedTuple
 from uuid import UUID
 
@@ -110,6 +111,12 @@ class Plan:
     new: set[int] = field(default_factory=set)
     #: addresses and conditional references, and the ids they become
     ids: dict[str, bytes] = field(default_factory=dict)
+    #: conditional references that match nothing yet, and an entry that has them
+    open: dict[str, Item] = field(default_factory=dict)
+
+
+#: what was written, by type and id
+Done = dict[tuple[str, str], Written]
 
 
 async def process(request: Request) -> Response:
@@ -210,18 +217,39 @@ async def _write(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
     todo = [i for i in items if i.place not in plan.found and i.place not in plan.same]
     await writing.access.require_good([_parsed(i, plan.ids) for i in items if i not in todo])
     todo.sort(key=lambda i: _ORDER.index(i.method))
-    changes = [change for i in todo for change in await _changes(writing, i, plan)]
-    written = {
-        (w.version.type, w.version.id): w for w in await writing.write(changes)
-    }  # what was deleted already is not written, and so not here
+    written: Done = {}
+    if plan.open:
+        first = _to_be_found(todo, plan)
+        written = await _put(writing, first, plan) if first else {}
+        for reference, item in plan.open.items():
+            plan.ids[reference] = await _matched(writing, reference, item)
+        todo = [i for i in todo if i not in first]
+    written |= await _put(writing, todo, plan)
     done = {
         i.place: one
-        for i in todo
+        for i in items
+        if i.place not in plan.found and i.place not in plan.same
         for target in plan.targets[i.place][:1]
         if (one := written.get((target.type, target.id))) is not None
     }
     done |= {place: structs.replace(done[first], created=False) for place, first in plan.same.items()}
     return {**{place: Written(version=v, created=False) for place, v in plan.found.items()}, **done}
+
+
+def _to_be_found(todo: Sequence[Item], plan: Plan) -> list[Item]:
+    """Entries that are written before the others, since conditional references may mean them; deletes stay the first."""
+    types = {reference.partition("?")[0] for reference in plan.open}
+    return [
+        item
+        for item in todo
+        if item.method == "DELETE" or (item.target.type in types and plan.open.keys().isdisjoint(conditional(item.raw)))
+    ]
+
+
+async def _put(writing: Writing, items: Sequence[Item], plan: Plan) -> Done:
+    """Write entries; what was deleted already is not written, and so not in the answer."""
+    changes = [change for item in items for change in await _changes(writing, item, plan)]
+    return {(w.version.type, w.version.id): w for w in await writing.write(changes)}
 
 
 async def _planned(writing: Writing, items: Sequence[Item]) -> Plan:
@@ -241,7 +269,11 @@ async def _planned(writing: Writing, items: Sequence[Item]) -> Plan:
         if item.full_url and item.method != "DELETE":
             plan.ids |= dict.fromkeys(_names(item), _settled(item, plan))
     for reference, item in sorted(wanted.items(), key=lambda pair: pair[0]):
-        plan.ids[reference] = await _matched(writing, reference, item)
+        found = await conditions.existing(writing, *_asked(reference))
+        if found is None:
+            plan.open[reference] = item
+        else:
+            plan.ids[reference] = f"{found.type}/{found.id}".encode()
     return plan
 
 
@@ -295,12 +327,16 @@ def _refuse_overlap(items: Sequence[Item], plan: Plan) -> None:
 
 async def _matched(writing: Writing, reference: str, item: Item) -> bytes:
     """Id that a conditional reference such as `Practitioner?identifier=…` means. Raises Problem unless it is one."""
-    type_name, _, criteria = reference.partition("?")
-    version = await conditions.existing(writing, type_name, criteria)
+    version = await conditions.existing(writing, *_asked(reference))
     if version is None:
         text = f"The reference {reference} matches nothing. Send the resource it means first, or in this bundle."
         raise problem("not-found", text, expression=f"{item.where}.resource")
-    return f"{type_name}/{version.id}".encode()
+    return f"{version.type}/{version.id}".encode()
+
+
+def _asked(reference: str) -> tuple[str, str]:
+    type_name, _, criteria = reference.partition("?")
+    return type_name, criteria
 
 
 def _names(item: Item) -> Sequence[str]:
@@ -384,15 +420,20 @@ async def _alone(request: Request, place: int, entry: Entry) -> bytes:
 
     try:
         _method(place, entry)
-        return _wrapped(await perform(_lone(request, place, entry)))
+        response = await perform(_lone(request, place, entry))
+        is_head = entry.request is not None and entry.request.method == "HEAD"
+        return _wrapped(structs.replace(response, body=b"") if is_head else response)
     except Problem as refusal:
         return _failed(refusal)
 
 
 def _failed(refusal: Problem) -> bytes:
-    answer = b'{"status":"%d"}' % refusal.status
-    detail = encode(outcome(refusal.issues))
-    return b'{"response":' + answer[:-1] + b',"outcome":' + detail + b"}}"
+    answer = {"status": _status(refusal.status), "outcome": msgspec.Raw(encode(outcome(refusal.issues)))}
+    return b'{"response":' + msgspec.json.encode(answer) + b"}"
+
+
+def _status(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}"
 
 
 def _lone(request: Request, place: int, entry: Entry) -> Request:
@@ -416,11 +457,12 @@ def _lone(request: Request, place: int, entry: Entry) -> Request:
     if asked.method == "PATCH" and body:
         kind, body = patching.content_of(body, f"Bundle.entry[{place}].resource")
         headers[b"content-type"] = kind.encode()
-    return structs.replace(request, method=asked.method, path=parts, query=query, headers=headers, body=body)
+    method = "GET" if asked.method == "HEAD" else asked.method
+    return structs.replace(request, method=method, path=parts, query=query, headers=headers, body=body)
 
 
 def _wrapped(response: Response) -> bytes:
-    answer: dict[str, object] = {"status": str(response.status)}
+    answer: dict[str, object] = {"status": _status(response.status)}
     headers = dict(response.headers)
     for name, key in ((b"location", "location"), (b"etag", "etag")):
         if headers.get(name):

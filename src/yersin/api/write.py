@@ -33,14 +33,14 @@ async def update(request: Request) -> Response:
             f"The address names {type_name}/{logical_id}, the body {resource.id or 'no id'}. Send the same id in both."
         )
         raise problem("invalid", text, expression=f"{type_name}.id")
-    (written,) = await request.access.write([Update(resource=resource, expected=request.if_match())])
+    (written,) = await request.access.write([Update(resource=resource, expected=request.expected())])
     return answer(request, written)
 
 
 async def update_where(request: Request) -> Response:
     """PUT [base]/[type]?[criteria]"""
     resource = _resource(request, request.path[0])
-    named, expected = resource.id, request.if_match()
+    named, expected = resource.id, request.expected()
 
     async def work(writing: Writing) -> Written:
         change = await conditions.update_of(writing, resource, request.query, named=named, expected=expected)
@@ -92,7 +92,10 @@ def _deleted(request: Request, written: list[Written]) -> Response:
     headers = version_headers(written[0].version) if len(written) == 1 else ()
     if request.preferred != "OperationOutcome":
         return Response(status=204, headers=headers)
-    return Response(headers=headers, body=told(f"{len(written)} resources were deleted."))
+    return Response(
+        headers=headers,
+        body=told(f"{len(written)} {'resource was' if len(written) == 1 else 'resources were'} deleted."),
+    )
 
 
 def _attempt(request: Request, interaction: str) -> audit.Entry:
@@ -113,7 +116,8 @@ def answer(request: Request, written: Written) -> Response:
     """Answer of a write: 201 for what is new, else 200, with the version written."""
     version = written.version
     headers = version_headers(version)
-    if written.created:
+    # who asked by criteria learns from it which resource was meant
+    if written.created or len(request.path) == 1:
         headers.append((b"location", location(request.base, version).encode()))
     return Response(status=201 if written.created else 200, headers=headers, body=_shown(request, written))
 

@@ -59,7 +59,7 @@ class _Collector:
         elif name not in r4.TYPE_NUMBER:
             self.add("not-supported", place, _unknown_type(name))
         elif expect is not None and name != expect:
-            self.add("invalid", name, f"This is a {name}; a {expect} belongs here")
+            self.add("invalid", name, f"This resource is of the type {name}; {expect} belongs here")
         else:
             rest = Members([pair for pair in value.pairs if pair[0] != "resourceType"])
             where = place or name

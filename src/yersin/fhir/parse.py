@@ -45,7 +45,7 @@ def parse(raw: bytes | bytearray | memoryview, *, expect: str | None = None) -> 
     if is_doubtful(raw, again) and (found := _doubts(raw, again, expect)):
         raise Problem(found)
     if expect is not None and resource.resourceType != expect:
-        text = f"This is a {resource.resourceType}; a {expect} belongs here"
+        text = f"This resource is of the type {resource.resourceType}; {expect} belongs here"
         found = [Issue(code="invalid", diagnostics=text, expression=resource.resourceType)]
         raise Problem(found if len(raw) > large.LARGE else _collect(raw, expect))
     return resource

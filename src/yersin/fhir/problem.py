@@ -7,7 +7,7 @@ Source: https://hl7.org/fhir/R4/valueset-issue-type.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,14 @@ class Problem(Exception):  # noqa: N818 - the house's word; it is a value as oft
         self.issues = tuple(issues)
         if status is not None:
             self.status = status
+
+    def at(self, expression: str) -> Problem:
+        """The same, its place told where no place was known."""
+        if all(issue.expression for issue in self.issues):
+            return self
+        return Problem(
+            [i if i.expression else replace(i, expression=expression) for i in self.issues], status=self.status
+        )
 
 
 def problem(code: str, diagnostics: str, *, expression: str = "", status: int = 400) -> Problem:

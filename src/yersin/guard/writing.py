@@ -63,6 +63,8 @@ class Delete:
 
 
 Change = Create | Update | Delete
+#: expected in the place of a version: any (`If-Match: *`), and none (`If-None-Match: *`)
+ANY, NONE_YET = -1, 0
 Locks = Mapping[tuple[int, UUID], store.Locked]
 
 
@@ -102,7 +104,7 @@ class Writing:
         self.connection = connection
 
     async def write(self, changes: Sequence[Change]) -> list[Written]:
-        """Write changes, all or none. Raises Problem: forbidden, conflict (If-Match), not-found (delete of nothing)."""
+        """Write changes, all or none. Raises Problem: forbidden, conflict (If-Match), not-found (delete of what is hidden)."""
         await judge(self.access, changes)
         drafts = [draft(self.access, change) for change in changes]
         await self._require_care(drafts)
@@ -112,7 +114,8 @@ class Writing:
             await self._refuse_hidden(drafts, locked)
             await self._refuse_signed(drafts, locked)
             await opening.refuse_widening(self, drafts, locked)
-        writes = [_numbered(d, locked.get(d.write.key)) for d in drafts]
+        sees_all = self.access.who.role == "system"
+        writes = [_numbered(d, locked.get(d.write.key), sees_all=sees_all) for d in drafts]
         judged = await self._obey_laws(drafts, locked)
         await opening.refuse_passing_on(self, [d for d in drafts if d.write.key not in judged])
         moments = await store.write(self.connection, [w for w in writes if w is not None])
@@ -374,11 +377,14 @@ def _require_role(access: Access, type_name: str, *, new: bool) -> None:
         raise problem("forbidden", f"Your role ({who.role}) may not write {type_name}.", status=403)
 
 
-def _numbered(d: Draft, found: store.Locked | None) -> store.Write | None:
-    """Give a change its version number and place. None: a delete of what is deleted already, which is no change."""
+def _numbered(d: Draft, found: store.Locked | None, *, sees_all: bool) -> store.Write | None:
+    """Give a change its version number and place. None: a delete of what is not there, which is no change.
+
+    `sees_all`: nothing is hidden from the asker, so that a delete may say that nothing is there.
+    """
     write = d.write
     if found is None:
-        return _first(d)
+        return _first(d, sees_all=sees_all)
     write = replace(write, owner=found.owner)
     if found.name != write.name:
         raise problem(
@@ -386,9 +392,8 @@ def _numbered(d: Draft, found: store.Locked | None) -> store.Write | None:
             f"{write.type}/{write.name or write.id} cannot be used as an id here. Choose another.",
             status=409,
         )
-    if d.expected is not None and d.expected != found.ver:
-        text = f"{write.type}/{write.name or write.id} is at version {found.ver} now, not {d.expected}. Read it again, then change it."
-        raise problem("conflict", text, status=412)
+    if not _is_met(d.expected, found):
+        raise _unmet(d, found)
     if write.op == "D":
         return None if found.deleted else replace(write, pat=found.pat, old_pat=found.pat, ver=found.ver + 1)
     if found.deleted:
@@ -396,15 +401,29 @@ def _numbered(d: Draft, found: store.Locked | None) -> store.Write | None:
     return replace(write, ver=found.ver + 1, old_pat=found.pat)
 
 
-def _first(d: Draft) -> store.Write | None:
+def _is_met(expected: int | None, found: store.Locked) -> bool:
+    if expected in (ANY, NONE_YET):
+        return found.deleted is (expected == NONE_YET)
+    return expected is None or expected == found.ver
+
+
+def _unmet(d: Draft, found: store.Locked) -> Problem:
+    text = f"{d.type}/{d.logical_id} is at version {found.ver} now, not {d.expected}. Read it again, then change it."
+    if d.expected == NONE_YET:
+        text = f"{d.type}/{d.logical_id} is there already, at version {found.ver}."
+    elif d.expected == ANY:
+        text = f"{d.type}/{d.logical_id} was deleted, so nothing can be changed."
+    return problem("conflict", text, status=412)
+
+
+def _first(d: Draft, *, sees_all: bool) -> store.Write | None:
     if d.write.op == "D":
-        raise not_open(d.type, d.write.name or str(d.write.id))
-    if d.expected is not None:
-        raise problem(
-            "conflict",
-            f"{d.type}/{d.write.name or d.write.id} does not exist, so it has no version {d.expected}.",
-            status=412,
-        )
+        if sees_all and d.expected is None:
+            return None
+        raise not_open(d.type, d.logical_id)
+    if d.expected not in (None, NONE_YET):
+        version = "no version" if d.expected == ANY else f"no version {d.expected}"
+        raise problem("conflict", f"{d.type}/{d.logical_id} does not exist, so it has {version}.", status=412)
     return replace(d.write, op="C")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from yersin.db.sql import Sql
-from yersin.fhir.problem import problem
+from yersin.fhir.problem import Problem, problem
 
 from . import compartment, composite, date, near, number, quantity, reference, string, token, uri
 from .missing import missing
@@ -51,7 +51,10 @@ def compile_one(criterion: Criterion, clause: Where) -> None:
     if criterion.modifier == "missing":
         (composite.missing if kind == "composite" else missing)(criterion, clause)
     elif kind in _KINDS:
-        _KINDS[kind](criterion, clause)
+        try:
+            _KINDS[kind](criterion, clause)
+        except Problem as refusal:
+            raise refusal.at(criterion.place) from refusal
     else:
         raise refuse_kind(criterion)
 

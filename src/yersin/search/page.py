@@ -185,6 +185,11 @@ def split(value: str) -> tuple[str, ...]:
     return (*parts, "".join(current))
 
 
+def plain(value: str) -> str:
+    r"""Take away what protects `|` and `$`, where a kind of parameter does not divide by them."""
+    return value.replace("\\|", "|").replace("\\$", "$") if "\\" in value else value
+
+
 class _Reader:
     """Gathers one search from its parameters."""
 

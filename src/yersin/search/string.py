@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from yersin.fhir.folding import fold
 from yersin.fhir.parameters import parameters
 
-from .page import Criterion
+from .page import Criterion, plain
 from .tokens import string_query
 from .where import Where, either, refuse_modifier
 
@@ -16,6 +17,7 @@ _SIGN = re.compile(r"([^\w\s])")
 
 def where(criterion: Criterion, clause: Where) -> None:
     """Add a string criterion; `:exact` compares as written, `:contains` anywhere in the value."""
+    criterion = replace(criterion, values=tuple(map(plain, criterion.values)))
     codes = criterion.parameter.covers or (criterion.parameter.code,)
     if criterion.modifier == "exact":
         clause.any_token([f"{code}:exact={value}" for code in codes for value in criterion.values])

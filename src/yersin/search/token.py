@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from yersin.store.identity import row_id
 
-from .page import Criterion
+from .page import Criterion, plain
 from .tokens import of_type_query, token_query
 from .where import Where, refuse_modifier
 
@@ -23,7 +23,7 @@ def where(criterion: Criterion, clause: Where) -> None:
     if criterion.modifier == "of-type":
         texts = [t for value in criterion.values for t in of_type_query(parameter, value)]
     else:
-        texts = [t for value in criterion.values for code in codes for t in token_query(parameter, _plain(value), code)]
+        texts = [t for value in criterion.values for code in codes for t in token_query(parameter, plain(value), code)]
     clause.any_token(texts, negated=criterion.modifier == "not")
 
 
@@ -33,7 +33,3 @@ def _ids(criterion: Criterion, clause: Where) -> None:
     ids = [row_id(clause.type, value).id for value in criterion.values]
     found = f"r.id = ANY({clause.sql.arg(ids, 'uuid[]')})"
     clause.add(f"NOT {found}" if criterion.modifier else found)
-
-
-def _plain(value: str) -> str:
-    return value.replace("\\|", "|").replace("\\$", "$") if "\\" in value else value

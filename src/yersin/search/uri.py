@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .page import Criterion
+from collections.abc import Sequence
+
+from .page import Criterion, plain
 from .tokens import ancestors
 from .where import Where, refuse_modifier
 
@@ -13,5 +15,9 @@ def where(criterion: Criterion, clause: Where) -> None:
     if modifier not in ("", "above", "below"):
         raise refuse_modifier(criterion, ("above", "below", "missing"))
     sign = "<" if modifier == "below" else "="
-    values = criterion.values if modifier != "above" else [a for v in criterion.values for a in (v, *ancestors(v))]
+    values: Sequence[str] = [plain(value) for value in criterion.values]
+    if modifier == "above":
+        values = [a for v in values for a in (v, *ancestors(v))]
+    elif modifier == "below":  # a path is the same with a slash at its end
+        values = [v.rstrip("/") if "://" in v else v for v in values]
     clause.any_token([f"{code}{sign}{value}" for value in values])

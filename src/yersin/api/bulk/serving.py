@@ -16,6 +16,7 @@ import msgspec
 
 from yersin import settings
 from yersin.api.binary import Raw
+from yersin.api.errors import not_allowed
 from yersin.api.messages import Handler, Request, Response
 from yersin.fhir.problem import Problem, problem
 from yersin.guard import audit
@@ -56,7 +57,7 @@ def route(method: str, path: Sequence[str]) -> Handler:
     if not handlers:
         raise problem("not-found", f"There is nothing at /{'/'.join(path)}.", status=404)
     if method not in handlers:
-        raise problem("not-supported", f"{method} is not possible here; {' and '.join(handlers)} are.", status=405)
+        raise not_allowed(method, handlers)
     return handlers[method]
 
 
