@@ -137,7 +137,7 @@ def test_a_transaction_that_fails_leaves_nothing(client: Client) -> None:
         assert answer.status_code == 400, place
         assert place in [x for issue in answer.json()["issue"] for x in issue.get("expression", ())]
     for wrong in (
-        entry("DELETE", f"Patient/{uuid4()}"),
+        entry("DELETE", f"Patient/{uuid4()}", ifMatch='W/"1"'),
         entry("PUT", "Patient/z", patient(id="z"), ifMatch='W/"7"'),
         entry("POST", "Observation", observation(f"Patient?identifier=urn:x|{uuid4()}")),
     ):
@@ -275,3 +275,42 @@ def test_a_bundle_that_is_too_large_is_refused_before_it_is_read(
     answer = client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
     assert answer.status_code == 413
     assert "split it" in answer.json()["issue"][0]["diagnostics"]
+
+
+def test_a_conditional_reference_may_mean_what_the_transaction_makes(client: Client) -> None:
+    doctor, one = str(uuid4()), f"urn:uuid:{uuid4()}"
+    answer = send(
+        client,
+        "transaction",
+        entry("POST", "Observation", observation(one, performer=[{"reference": f"Practitioner?identifier={doctor}"}])),
+        entry(
+            "POST", "Patient", patient(generalPractitioner=[{"reference": f"Practitioner?identifier={doctor}"}]), one
+        ),
+        entry("POST", "Practitioner", {"resourceType": "Practitioner", "identifier": [{"value": doctor}]}),
+    )
+    assert statuses(answer) == ["201", "201", "201"]
+    seen, person, made = (e["resource"] for e in answer.json()["entry"])
+    assert seen["performer"] == person["generalPractitioner"] == [{"reference": f"Practitioner/{made['id']}"}]
+    assert seen["subject"]["reference"] == f"Patient/{person['id']}"
+
+
+def test_a_conditional_reference_that_nothing_meets_undoes_what_was_written_before_it(client: Client) -> None:
+    mark = str(uuid4())
+    answer = send(
+        client,
+        "transaction",
+        entry("POST", "Patient", patient(generalPractitioner=[{"reference": f"Practitioner?identifier={uuid4()}"}])),
+        entry("POST", "Practitioner", {"resourceType": "Practitioner", "identifier": [{"value": mark}]}),
+    )
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0].resource"]
+    assert client.search(f"/Practitioner?identifier={mark}") == []
+
+
+def test_a_head_in_a_bundle_tells_of_the_version_without_it(client: Client) -> None:
+    made = client.post("/Patient", patient(active=True)).json()
+    for kind in ("batch", "transaction"):
+        (found,) = send(client, kind, entry("HEAD", f"Patient/{made['id']}")).json()["entry"]
+        assert found["response"]["status"] == "200 OK"
+        assert found["response"]["etag"] == 'W/"1"'
+        assert "resource" not in found

@@ -279,7 +279,7 @@ def route(method: str, path: Sequence[str], operations: Operations) -> Handler:
     """Handler of an address. Raises Problem: not-found (404) or not-supported (405)."""
     if not path:
         return _of(_WHOLE, method)
-    if "\0" in path[-1] or "\0" in path[0]:
+    if "\0" in "".join(path):
         raise problem("not-found", "There is nothing at this address: it holds the character U+0000.", status=404)
     if path[-1][0] == "$" and (len(path) == 1 or path[0] in r4.TYPE_NUMBER):
         return operations.handler(method, path)
