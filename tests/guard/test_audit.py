@@ -160,7 +160,7 @@ def test_a_transaction_that_fails_leaves_no_row_of_a_change(client: Client, sinc
     good, missing = str(uuid4()), str(uuid4())
     entries = [
         {"resource": {**PATIENT, "id": good}, "request": {"method": "PUT", "url": f"Patient/{good}"}},
-        {"request": {"method": "DELETE", "url": f"Patient/{missing}"}},
+        {"request": {"method": "DELETE", "url": f"Patient/{missing}", "ifMatch": 'W/"1"'}},
     ]
     assert client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": entries}).status_code == 404
     assert [(r["interaction"], r["outcome"], r["patients"]) for r in since()] == [("write", REFUSED, [])]

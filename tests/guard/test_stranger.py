@@ -257,7 +257,7 @@ def test_a_stranger_gets_nothing_of_the_chart_from_the_api(run: Any, house: Hous
             "type": "batch",
             "entry": [{"request": {"method": "GET", "url": f"{kind}/{id_}"}}],
         }
-        assert browser.post("/fhir", json=batch).json()["entry"][0]["response"]["status"] == "404"
+        assert browser.post("/fhir", json=batch).json()["entry"][0]["response"]["status"] == "404 Not Found"
     organization = f"Organization/{strange['encounter']['serviceProvider']['reference'].partition('/')[2]}"
     page = browser.get(
         f"/fhir/{organization.replace('/', '?_id=')}&_revinclude=Encounter:service-provider&_count=5"
