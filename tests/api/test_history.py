@@ -13,6 +13,9 @@ import pytest
 from tests.running import PATIENCE, Client, House
 
 from yersin.fhir import parse
+from yersin.guard.who import Who
+from yersin.store import histories
+from yersin.store.identity import row_id
 
 ORGANIZATION = {"resourceType": "Organization", "name": "Trạm"}
 
@@ -161,6 +164,29 @@ def test_a_token_sees_the_history_of_what_it_covers_only(house: House) -> None:
     assert asked("system/Patient.r", "/Patient/_history").status_code == 403
     found = asked("system/Patient.s", "/_history?_count=20").json()["entry"]
     assert {e["resource"]["resourceType"] for e in found if "resource" in e} == {"Patient"}
+
+
+def test_who_sees_little_of_the_log_is_led_through_it_page_by_page(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page ends after so many lines, whatever it holds; the pages together hold all that is open, deleted or not."""
+    monkeypatch.setattr(histories, "FIRST_LOOK", 3)
+    monkeypatch.setattr(histories, "LARGEST_LOOK", 3)
+    monkeypatch.setattr(histories, "LOOKED_LIMIT", 3)
+    own = client.post("/Patient", {"resourceType": "Patient"}).json()["id"]
+    note = {"resourceType": "Basic", "code": {"text": "ghi chú"}, "subject": {"reference": f"Patient/{own}"}}
+    gone = client.post("/Basic", note).json()["id"]
+    client.delete(f"/Basic/{gone}")
+    for _ in range(7):
+        client.post("/Patient", {"resourceType": "Patient"})
+    who = Who(role="citizen", purpose="PATRQT", patient=row_id("Patient", own).id, patient_id=own)
+    citizen = client.bound(client.access.ground.access(who))
+    assert "entry" not in citizen.get("/_history?_count=2").json()
+    addresses = [
+        (e["fullUrl"].rpartition("/fhir/")[2], e["request"]["method"]) for e in versions(citizen, "/_history?_count=2")
+    ]
+    seen = [each for each in addresses if each[0].startswith(("Patient/", "Basic/"))]
+    assert seen == [(f"Basic/{gone}", "DELETE"), (f"Basic/{gone}", "POST"), (f"Patient/{own}", "POST")]
 
 
 def test_who_works_at_a_facility_sees_the_history_of_charts_in_care_only(house: House) -> None:

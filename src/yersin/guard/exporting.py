@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -171,22 +173,47 @@ async def _take_gone(
     if part.queries:
         return
     after, until = between
-    sql = Sql(r4.TYPE_NUMBER[part.type], part.moment.at, str(part.moment.tx), after.pat, after.id)
-    conditions = _conditions(access, part, sql, "l")
-    if until is not None:
-        conditions.append(f"(l.pat, l.id) <= ({sql.arg(until.pat)}, {sql.arg(until.id)})")
-    statement = (
-        "SELECT DISTINCT ON (h.pat, h.id) h.id, m.name, h.ver, h.upd, h.enc, h.content, h.pat FROM change_log l "
-        "JOIN history h ON h.pat = l.pat AND h.type = l.type AND h.id = l.id AND h.upd <= $2 "
-        "JOIN id_map m ON m.type = l.type AND m.id = l.id "
-        "WHERE l.tx >= $3::text::xid8 AND l.type = $1 AND l.op = 'D' AND (l.pat, l.id) > ($4, $5) "
-        f"AND NOT EXISTS (SELECT FROM {table(part.type)} r WHERE r.pat = l.pat AND r.id = l.id) "
-        f"AND {' AND '.join(conditions)} ORDER BY h.pat, h.id, h.ver DESC"
-    )
+    sql = Sql(r4.TYPE_NUMBER[part.type], str(part.moment.tx), after.pat, after.id)
+    end = "" if until is None else f" AND (l.pat, l.id) <= ({sql.arg(until.pat)}, {sql.arg(until.id)})"
     await connection.execute("SET LOCAL enable_sort = on")
-    cursor = await connection.cursor(statement, *sql.arguments)
-    while rows := await cursor.fetch(BATCH):
-        await take([version_of(part.type, row) for row in rows if _is_wanted(part, row)])
+    cursor = await connection.cursor(
+        "SELECT DISTINCT l.pat, l.id FROM change_log l WHERE l.tx >= $2::text::xid8 AND l.type = $1 AND l.op = 'D' "
+        f"AND (l.pat, l.id) > ($3, $4){end} ORDER BY l.pat, l.id",
+        *sql.arguments,
+    )
+    while lines := await cursor.fetch(BATCH):
+        await take(await _stood(connection, access, part, lines))
+
+
+async def _stood(connection: Connection, access: Access, part: Slice, lines: Sequence[Any]) -> list[Version]:
+    """Return the versions that stood at the moment of what is gone, as far as they are open."""
+    sql = Sql(
+        r4.TYPE_NUMBER[part.type], part.moment.at, [line["pat"] for line in lines], [line["id"] for line in lines]
+    )
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (h.pat, h.id) h.id, h.ver, h.upd, h.enc, h.content, h.pat FROM history h "
+        "JOIN unnest($3::uuid[], $4::uuid[]) AS k (pat, id) ON h.pat = k.pat AND h.id = k.id "
+        f"WHERE h.type = $1 AND h.upd <= $2 AND NOT EXISTS (SELECT FROM {table(part.type)} r WHERE r.pat = h.pat "
+        f"AND r.id = h.id) AND {' AND '.join(_conditions(access, part, sql, 'h'))} ORDER BY h.pat, h.id, h.ver DESC",
+        *sql.arguments,
+    )
+    wanted = [row for row in rows if _is_wanted(part, row)]
+    names = {
+        key: name for key, (name, _) in (await _named(connection, part.type, [row["id"] for row in wanted])).items()
+    }
+    return [version_of(part.type, {**row, "name": names[row["id"]]}) for row in wanted]
+
+
+async def _named(
+    connection: Connection, type_name: str, ids: Sequence[UUID]
+) -> dict[UUID, tuple[str | None, int | None]]:
+    """Return names of resources, and of deleted ones the version that says so."""
+    rows = await connection.fetch(
+        "SELECT id, name, CASE WHEN deleted THEN ver END AS gone FROM id_map WHERE type = $1 AND id = ANY($2::uuid[])",
+        r4.TYPE_NUMBER[type_name],
+        ids,
+    )
+    return {row["id"]: (row["name"], row["gone"]) for row in rows}
 
 
 # --- what was deleted ------------------------------------------------------------------------------------------------
@@ -204,18 +231,42 @@ async def deleted(
     access: Access, parts: Sequence[Slice], after: tuple[int, int], most: int = BATCH
 ) -> tuple[list[Deleted], tuple[int, int] | None]:
     """Find what was deleted after `since`, in the order of the change log; returns the place to go on from, too."""
-    first = parts[0]
-    sql = Sql(first.since, first.moment.at, str(after[0]), after[1])
-    conditions = [
-        f"(l.type = {r4.TYPE_NUMBER[p.type]} AND {' AND '.join(_conditions(access, p, sql, 'l'))})" for p in parts
-    ]
+    by_type = {part.type: part for part in parts}
     async with access.ground.database.acquire() as connection:
-        rows = await connection.fetch(
-            "SELECT l.tx::text::bigint AS tx, l.seq, l.type, l.id, l.pat, m.name FROM change_log l "
-            "JOIN id_map m ON m.type = l.type AND m.id = l.id AND m.deleted AND m.ver = l.ver "
+        lines = await connection.fetch(
+            "SELECT l.tx::text::bigint AS tx, l.seq, l.type, l.id, l.ver, l.pat FROM change_log l "
             "WHERE (l.tx, l.seq) > ($3::text::xid8, $4) AND l.at > $1 AND l.at <= $2 AND l.op = 'D' "
-            f"AND ({' OR '.join(conditions)}) ORDER BY l.tx, l.seq LIMIT {most}",
-            *sql.arguments,
+            f"AND l.type = ANY($5::smallint[]) ORDER BY l.tx, l.seq LIMIT {most}",
+            parts[0].since,
+            parts[0].moment.at,
+            str(after[0]),
+            after[1],
+            [r4.TYPE_NUMBER[name] for name in by_type],
         )
-    found = [Deleted(r4.TYPE_NAME[row["type"]], row["name"] or str(row["id"]), row["pat"]) for row in rows]
-    return found, (rows[-1]["tx"], rows[-1]["seq"]) if len(rows) == most else None
+        gone: dict[tuple[int, UUID, int], Deleted] = {}
+        for number, group in groupby(sorted(lines, key=itemgetter("type")), key=itemgetter("type")):
+            part = by_type[r4.TYPE_NAME[number]]
+            gone |= await _gone(connection, access, part, list(group))
+    found = [gone[key] for line in lines if (key := (line["type"], line["id"], line["ver"])) in gone]
+    return found, (lines[-1]["tx"], lines[-1]["seq"]) if len(lines) == most else None
+
+
+async def _gone(
+    connection: Connection, access: Access, part: Slice, lines: Sequence[Any]
+) -> dict[tuple[int, UUID, int], Deleted]:
+    """Return what is still deleted of that which lines tell of, as far as it is open: by its last version, which says so."""
+    number = r4.TYPE_NUMBER[part.type]
+    sql = Sql(number, *([line[name] for line in lines] for name in ("pat", "id", "ver")))
+    rows = await connection.fetch(
+        "SELECT h.pat, h.id, h.ver FROM history h JOIN unnest($2::uuid[], $3::uuid[], $4::int[]) AS k (pat, id, ver) "
+        "ON h.pat = k.pat AND h.id = k.id AND h.ver = k.ver "
+        f"WHERE h.type = $1 AND {' AND '.join(_conditions(access, part, sql, 'h'))}",
+        *sql.arguments,
+    )
+    named = await _named(connection, part.type, [row["id"] for row in rows])
+    return {
+        (number, row["id"], row["ver"]): Deleted(part.type, name or str(row["id"]), row["pat"])
+        for row in rows
+        for name, gone in (named[row["id"]],)
+        if gone == row["ver"]
+    }

@@ -7,9 +7,10 @@ given, so that a reader who goes on later misses nothing. Source: https://hl7.or
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,6 +22,9 @@ from .identity import RowId
 from .reading import FOUND, Scope, versioned
 from .schema import table
 from .versions import Version
+
+#: lines of the change log read at first where not all are open, at most at a time, and at most for a page
+FIRST_LOOK, LARGEST_LOOK, LOOKED_LIMIT = 500, 10_000, 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +48,6 @@ class Page(NamedTuple):
     versions: Sequence[Version]
     after: tuple[int, ...] = ()
     total: int | None = None
-
-
-class _Sql(Sql):
-    """A statement in which an argument that comes again is the same argument: conditions of 146 types share theirs."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._known: dict[tuple[Any, str], str] = {}
-
-    def arg(self, value: Any, cast: str = "") -> str:
-        key = (value, cast)
-        if key not in self._known:
-            self._known[key] = super().arg(value, cast)
-        return self._known[key]
 
 
 async def of_resource(connection: Connection, type_name: str, row: RowId, scope: Scope, wanted: Wanted) -> Page | None:
@@ -99,41 +87,93 @@ def _window(sql: Sql, wanted: Wanted, upd: str, until: str) -> str:
 
 
 async def of_types(connection: Connection, types: Sequence[str], scope: Scope, wanted: Wanted) -> Page:
-    """Versions of all resources of some types that the scope opens."""
-    sql = _Sql()
-    clauses = [_opened(sql, types, scope), *_going_on(sql, wanted)]
+    """Versions of all resources of some types that the scope opens.
+
+    The log is read some lines at a time, for it lies on no machine beside what it tells of. Where the scope opens little
+    of it, a page may hold fewer than are wanted, or nothing, and still say where to go on.
+    """
+    conditions = {name: scope.condition(Sql(), name, "r") for name in types}
+    types = [name for name in types if conditions[name] != "false"]
+    step = wanted.limit + 1 if all(conditions[name] == "true" for name in types) else max(wanted.limit + 1, FIRST_LOOK)
+    found: list[dict[str, Any]] = []
+    after, looked, is_all = wanted.after, 0, not types
+    while len(found) <= wanted.limit and looked < LOOKED_LIMIT and not is_all:
+        lines = await _lines(connection, types, replace(wanted, after=after), step)
+        found += await _opened(connection, lines, scope)
+        is_all, looked = len(lines) < step, looked + len(lines)
+        after = _place(lines[-1]) if lines else after
+        step = min(step * 2, LARGEST_LOOK)
+    shown = found[: wanted.limit]
+    if len(found) > wanted.limit:
+        after = _place(shown[-1])
+    elif is_all:
+        after = ()
+    return Page(await _versions(connection, shown, oldest_first=wanted.oldest_first), after)
+
+
+def _place(line: Any) -> tuple[int, int]:
+    return line["tx"], line["seq"]
+
+
+async def _lines(connection: Connection, types: Sequence[str], wanted: Wanted, most: int) -> list[Any]:
+    """Read the next lines of the change log about some types."""
+    sql = Sql([r4.TYPE_NUMBER[name] for name in types])
+    clauses = ["l.type = ANY($1::smallint[])", *_going_on(sql, wanted)]
     lines = "change_log"
     if wanted.lo is None:
         clauses.append(_window(sql, wanted, "l.at", ""))
     else:
         # how long a version was current is said by the line of the next one
-        numbers = sql.arg(tuple(r4.TYPE_NUMBER[name] for name in types), "smallint[]")
         until = "lead(at) OVER (PARTITION BY type, id ORDER BY ver)"
-        lines = f"(SELECT *, {until} AS until FROM change_log WHERE type = ANY({numbers}))"
+        lines = f"(SELECT *, {until} AS until FROM change_log WHERE type = ANY($1::smallint[]))"
         clauses.append(_window(sql, wanted, "l.at", "l.until"))
     order = "ASC" if wanted.oldest_first else "DESC"
-    rows = await connection.fetch(
-        "SELECT l.tx::text::bigint AS tx, l.seq, l.at AS upd, l.type, l.id, l.ver, l.op, m.pat, m.name "
-        f"FROM {lines} l JOIN id_map m ON m.type = l.type AND m.id = l.id WHERE {' AND '.join(clauses)} "
-        f"ORDER BY l.tx {order}, l.seq {order} LIMIT {wanted.limit + 1}",
+    rows: list[Any] = await connection.fetch(
+        "SELECT l.tx::text::bigint AS tx, l.seq, l.at AS upd, l.type, l.id, l.ver, l.op "
+        f"FROM {lines} l WHERE {' AND '.join(clauses)} ORDER BY l.tx {order}, l.seq {order} LIMIT {most}",
         *sql.arguments,
     )
-    shown = rows[: wanted.limit]
-    after = (shown[-1]["tx"], shown[-1]["seq"]) if shown and len(rows) > wanted.limit else ()
-    return Page(await _versions(connection, shown, oldest_first=wanted.oldest_first), after)
+    return rows
 
 
-def _opened(sql: Sql, types: Sequence[str], scope: Scope) -> str:
-    """Return the condition that a line is of one of the types, and open to the asker as that type is."""
-    alike: dict[str, list[int]] = {}
-    for name in types:
-        alike.setdefault(scope.condition(sql, name, "m"), []).append(r4.TYPE_NUMBER[name])
-    parts = [
-        f"(l.type = ANY('{{{','.join(map(str, numbers))}}}'::smallint[]) AND {condition})"
-        for condition, numbers in alike.items()
-        if condition != "false"
+async def _opened(connection: Connection, lines: Sequence[Any], scope: Scope) -> list[dict[str, Any]]:
+    """Return the lines that the scope opens, with name and place of what they tell of as it lies now."""
+    keys = {(line["type"], line["id"]) for line in lines}
+    rows = await connection.fetch(
+        "SELECT m.type, m.id, m.pat, m.name, m.deleted FROM id_map m "
+        "JOIN unnest($1::smallint[], $2::uuid[]) AS k (type, id) ON m.type = k.type AND m.id = k.id",
+        [number for number, _ in keys],
+        [id_ for _, id_ in keys],
+    )
+    places: dict[tuple[int, UUID], Any] = {}
+    for number, group in groupby(sorted(rows, key=itemgetter("type")), key=itemgetter("type")):
+        placed = list(group)
+        opened = await _open_ids(connection, r4.TYPE_NAME[number], placed, scope)
+        places |= {(number, row["id"]): row for row in placed if row["id"] in opened}
+    return [
+        {**line, "pat": place["pat"], "name": place["name"]}
+        for line in lines
+        if (place := places.get((line["type"], line["id"])))
     ]
-    return f"({' OR '.join(parts)})" if parts else "false"
+
+
+async def _open_ids(connection: Connection, type_name: str, places: Sequence[Any], scope: Scope) -> set[UUID]:
+    """Return which resources of a type the scope opens; a deleted one by its versions, which lie where it lay."""
+    if scope.condition(Sql(), type_name, "r") == "true":
+        return {place["id"] for place in places}
+    found: set[UUID] = set()
+    for deleted, rows in ((False, table(type_name)), (True, "history")):
+        some = [place for place in places if place["deleted"] is deleted]
+        if some:
+            sql = Sql([place["pat"] for place in some], [place["id"] for place in some])
+            of_type = f"r.type = {r4.TYPE_NUMBER[type_name]} AND " if deleted else ""
+            opened = await connection.fetch(
+                f"SELECT DISTINCT r.id FROM {rows} r JOIN unnest($1::uuid[], $2::uuid[]) AS k (pat, id) "
+                f"ON r.pat = k.pat AND r.id = k.id WHERE {of_type}{scope.condition(sql, type_name, 'r')}",
+                *sql.arguments,
+            )
+            found |= {row["id"] for row in opened}
+    return found
 
 
 def _going_on(sql: Sql, wanted: Wanted) -> list[str]:

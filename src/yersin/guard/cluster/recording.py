@@ -40,13 +40,14 @@ def row(**known: Any) -> Row:
 class Recorder:
     """Stands for a connection, a pool and what commits in groups. `asked` is every statement, once, in order.
 
-    `many`: what reads resources finds as many as it may (`LIMIT`), else one.
+    `many`: what reads resources finds as many as it may (`LIMIT`), else one. `type`: what its rows are of.
     """
 
     def __init__(self) -> None:
         self.asked: dict[str, str] = {}
         self.of = ""
         self.many = False
+        self.type = "Basic"
 
     def heard(self, sql: str) -> None:
         """Remember a statement, under what is being tried."""
@@ -56,7 +57,10 @@ class Recorder:
         if "old_content" in sql or "terms.taken" in sql:  # what is asked again until there is no more
             return []
         limit = _LIMIT.search(sql)
-        return [row()] * (int(limit[1]) if self.many and limit and "r.content" in sql else 1)
+        found = Row(row(), type=r4.TYPE_NUMBER[self.type])
+        if "m.deleted FROM id_map" in sql:  # what stands and what is gone is asked for apart
+            return [found, Row(found, deleted=True)]
+        return [found] * (int(limit[1]) if self.many and limit and "r.content" in sql else 1)
 
     async def fetch(self, sql: str, *_values: Any) -> list[Row]:
         """Answer rows."""
@@ -91,9 +95,9 @@ class Recorder:
         """Answer nothing: rows are copied into any table alike."""
 
     async def cursor(self, sql: str, *_values: Any) -> Cursor:
-        """Open what answers nothing."""
+        """Open what answers a row."""
         self.heard(sql)
-        return Cursor()
+        return Cursor(self._answer(sql)[:1])
 
     def acquire(self) -> Any:
         """Lend itself."""
@@ -114,8 +118,12 @@ class Recorder:
 
 
 class Cursor:
-    """A cursor at its end."""
+    """A cursor before its only row."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
 
     async def fetch(self, _count: int) -> Sequence[Row]:
-        """Answer nothing."""
-        return ()
+        """Answer it once."""
+        rows, self._rows = self._rows, ()
+        return rows

@@ -87,7 +87,9 @@ class Shapes:
         for type_name in types:
             for name, access in self.accesses.items():
                 await self._searches(type_name, name, access)
+                self.recorder.type = type_name
                 await self._versions(type_name, name, access)
+                self.recorder.type = "Basic"
             await self._writes(type_name)
         await self._changes()
         await self._rest()
