@@ -158,3 +158,40 @@ def test_signs_that_divide_are_protected_in_texts(client: Client) -> None:
         found = client.search(f"/Patient?identifier={mark}&family=a\\{family[1:]}")
         assert [p["name"][0]["family"] for p in found] == [family]
         assert len(client.search(f"/Patient?identifier={mark}&family:exact=a\\{family[1:]}")) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Patient?family=%00",
+        "/Patient?family:contains=a%00b",
+        "/Patient?gender:in=%00",
+        "/AuditEvent?address=%00",
+        "/Patient?_has:Observation:patient:code=%00",
+        "/_history?_count=%00",
+    ],
+)
+def test_a_nul_in_a_parameter_is_refused(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 400
+    assert "U+0000" in issue(answer)["diagnostics"]
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+@pytest.mark.parametrize(
+    "path", ["/Patient?birthdate", "/Observation?date", "/Patient?_lastUpdated", "/AuditEvent?date"]
+)
+def test_the_ends_of_time_can_be_asked_for(client, year, path):
+    for prefix in ("", "ge", "sa", "eb"):
+        assert client.get(f"{path}={prefix}{year}").status_code == 200
+    assert client.get(f"/Patient/_history?_since={year}").status_code == 200
+
+
+def test_what_happens_at_the_ends_of_time_is_found(client: Client) -> None:
+    for day, asked in (("9999-12-31", "9999"), ("9999", "sa9998"), ("0001-01-01", "lt0002")):
+        made = client.post("/Patient", {**PATIENT, "birthDate": day}).json()
+        assert [p["id"] for p in client.search(f"/Patient?_id={made['id']}&birthdate={asked}")] == [made["id"]]
+
+
+def test_a_value_set_that_is_not_here_is_told_with_its_parameter(client: Client) -> None:
+    assert issue(client.get("/Patient?gender:in=http://example.org/nowhere"))["expression"] == ["gender:in"]

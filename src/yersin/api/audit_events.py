@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from urllib.parse import quote
 from uuid import UUID
 
 from yersin.fhir import encode, r4
 from yersin.fhir.dates import comparison
-from yersin.fhir.problem import problem
+from yersin.fhir.problem import Problem, problem
 from yersin.guard.audit import Recorded, Wanted
 from yersin.search.page import COUNT, COUNT_LIMIT
 from yersin.store.identity import row_id
@@ -80,8 +81,7 @@ def _wanted(request: Request) -> Wanted:
     known: dict[str, object] = {"limit": COUNT}
     for name, value in request.parameters():
         if name == "date":
-            found = comparison(value, request.access.ground.zone)
-            known |= _window(found.prefix, found.lo, found.hi)
+            known |= _dated(value, request.access.ground.zone)
         elif name in ("_count", "_before") and value.isdecimal():
             known["limit" if name == "_count" else "before"] = (
                 min(int(value), COUNT_LIMIT) if name == "_count" else int(value)
@@ -92,6 +92,14 @@ def _wanted(request: Request) -> Wanted:
             can = ", ".join([*sorted(READERS), "_count"])
             raise problem("not-supported", f"AuditEvent is searched by {can}, not by {name}.", expression=name)
     return Wanted(**known)  # type: ignore[arg-type] # each name is set with its own type above
+
+
+def _dated(value: str, zone: tzinfo) -> dict[str, object]:
+    try:
+        found = comparison(value, zone)
+    except Problem as refusal:
+        raise refusal.at("date") from refusal
+    return _window(found.prefix, found.lo, found.hi)
 
 
 def _window(prefix: str, lo: object, hi: object) -> dict[str, object]:

@@ -16,6 +16,8 @@ from yersin.guard.writing import Change, Create, Update, Writing, Written
 from yersin.search.page import Query
 from yersin.store.versions import Version
 
+from .messages import refuse_nul
+
 #: resources that one conditional delete may delete, so that no write holds its locks for long
 DELETE_LIMIT = 500
 _NO_CRITERIA = frozenset({"_count", "_sort", "_total", "_summary", "_elements", "_format", "_pretty"})
@@ -28,6 +30,7 @@ def query_of(type_name: str, criteria: str, most: int = 2) -> Query:
         text = criteria
     elif address.rstrip("/").rpartition("/")[2] not in ("", type_name):
         raise problem("invalid", f"{criteria} asks for another type; write criteria of {type_name}.")
+    refuse_nul(text)
     pairs = [(name, value) for name, value in parse_qsl(text, keep_blank_values=True) if name not in _NO_CRITERIA]
     if not pairs:
         raise problem("invalid", f"{criteria!r} holds no search parameters, such as identifier=system|value.")

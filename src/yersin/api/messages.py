@@ -47,6 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         text = self.query
         if self.is_form:
             text = "&".join(filter(None, [text, self.body.decode("utf-8", "replace")]))
+        refuse_nul(text)
         try:
             return parse_qsl(text, keep_blank_values=True, max_num_fields=PARAMETERS)
         except ValueError:
@@ -96,6 +97,12 @@ def _returned(preference: str) -> str:
         if name.strip().lower() == "return":
             return value.strip().strip('"')
     return ""
+
+
+def refuse_nul(query: str) -> None:
+    """Refuse the one character that no text may hold."""
+    if "%00" in query or "\0" in query:
+        raise problem("value", "The character U+0000 may not stand in parameters: remove it.")
 
 
 def version_headers(version: Version) -> list[tuple[bytes, bytes]]:

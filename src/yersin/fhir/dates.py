@@ -37,13 +37,12 @@ class Span(NamedTuple):
 def span(text: str, zone: tzinfo) -> Span:
     """Give the time a date, dateTime or instant covers."""
     try:
-        if len(text) <= 10:
-            return _days(text, zone)
-        return _moment(text, zone)
+        found = _days(text, zone) if len(text) <= 10 else _moment(text, zone)
     except ValueError:
         raise _refuse(text) from None
     except OverflowError:
-        return _at_the_edge(text, zone)
+        found = _at_the_edge(text, zone)
+    return found if "0002" <= text < "9999" else Span(_named(found.lo), _named(found.hi))
 
 
 def day_span(text: str) -> Span:
@@ -86,6 +85,22 @@ def _at_the_edge(text: str, zone: tzinfo) -> Span:
     """Keep the last day of the year 9999, whose end has no name, inside what can be stored."""
     lo = datetime.fromisoformat(text)
     return Span(lo if lo.tzinfo else lo.replace(tzinfo=zone), FAR_FUTURE)
+
+
+def _named(moment: datetime) -> datetime:
+    """Keep a moment inside what UTC has a name for."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return FAR_PAST if moment.year == 1 else FAR_FUTURE
+
+
+def shifted(moment: datetime, by: timedelta) -> datetime:
+    """Move a moment, at most to the ends of time."""
+    try:
+        return moment + by
+    except OverflowError:
+        return FAR_PAST if by < timedelta(0) else FAR_FUTURE
 
 
 def _refuse(text: str) -> Exception:

@@ -20,7 +20,7 @@ from yersin.fhir import r4
 from yersin.fhir.expressions import extractor
 from yersin.fhir.folding import fold, words
 from yersin.fhir.parameters import Parameter
-from yersin.fhir.problem import problem
+from yersin.fhir.problem import Problem, problem
 from yersin.store.identity import row_id
 from yersin.store.reading import Scope, version_of
 from yersin.store.schema import table
@@ -29,7 +29,7 @@ from yersin.store.versions import Version
 from . import hierarchy
 from .include import targets
 from .joins import Ids, Joiner, too_costly
-from .page import Condition, Lookup, Query
+from .page import Condition, Lookup, Query, plain
 from .rows import Indexer
 from .terms import CODES_LIMIT, Terms
 from .tokens import hashes, token_query
@@ -55,6 +55,13 @@ class Tokens:
 
 async def condition(joiner: Joiner, query: Query, asked: Lookup) -> Condition:
     """Look up what a criterion stands for, among what a search whose other criteria are settled leaves."""
+    try:
+        return await _looked_up(joiner, query, asked)
+    except Problem as refusal:
+        raise refusal.at(asked.place) from refusal
+
+
+async def _looked_up(joiner: Joiner, query: Query, asked: Lookup) -> Condition:
     if asked.modifier == "_list":
         return await _listed(joiner.connection, joiner.indexer, joiner.scope, query.type, asked)
     if asked.modifier in ("text", "_text", "_content"):
@@ -74,7 +81,7 @@ async def _read(joiner: Joiner, query: Query, asked: Lookup) -> Condition:
 
 def _has_text(parameter: Parameter, values: Sequence[str]) -> Callable[[Version], bool]:
     """Texts beside a code begin with what is asked, as strings do."""
-    extract, wanted = extractor(parameter.paths), tuple(fold(v) for v in values)
+    extract, wanted = extractor(parameter.paths), tuple(fold(plain(v)) for v in values)
     return lambda version: any(
         fold(text).startswith(wanted) for value in extract(version.resource()) for text in _texts(value)
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from yersin.db.sql import Sql
+from yersin.fhir.dates import shifted
 from yersin.fhir.problem import Problem, problem
 from yersin.store.schema import SHORT_SPAN, long_span, range_table
 
@@ -79,12 +80,12 @@ class Where:
         if not self.since:
             return until
         since = max(self.since)
-        short = [f"r.d_lo > {self.sql.arg(since - SHORT_SPAN, 'timestamptz')}", *until]
+        short = [f"r.d_lo > {self.sql.arg(shifted(since, -SHORT_SPAN), 'timestamptz')}", *until]
         # a bound that both sides shared would be taken out of the OR, and then neither side be seen to be narrow
-        later = [f"r.d_lo < {self.sql.arg(min(self.before) + _BEYOND, 'timestamptz')}"] if self.before else []
+        later = [f"r.d_lo < {self.sql.arg(shifted(min(self.before), _BEYOND), 'timestamptz')}"] if self.before else []
         long = [long_span("r."), *later]
         if self.calendar:
-            long.append(f"r.d_lo > {self.sql.arg(since - _LONGEST, 'timestamptz')}")
+            long.append(f"r.d_lo > {self.sql.arg(shifted(since, -_LONGEST), 'timestamptz')}")
         return [f"({' AND '.join(short)} OR {' AND '.join(long)})"]
 
 
