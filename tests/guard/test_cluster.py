@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from yersin.app.clustering import check
+import yersin
+from yersin.app.clustering import beside, check
 from yersin.app.schema import STEPS
 from yersin.guard.cluster import judging, tables
 from yersin.guard.cluster.checking import refused, shapes_of
@@ -81,6 +84,8 @@ def test_every_table_of_the_product_can_be_spread() -> None:
     assert judge_tables("\n".join(step.sql for step in STEPS)) == []
 
 
+#: what else names spread tables: heard by `beside`, by `Shapes` (the intake), and an example in a docstring
+BESIDE = {"app/upkeep.py", "views/feed.py", "terminology/intake.py", "db/queries.py"}
 TYPES = ("Patient", "Observation", "Organization", "Binary", "Encounter")
 
 
@@ -91,6 +96,24 @@ def asked() -> dict[str, str]:
 
 def test_what_the_product_asks_runs(asked: dict[str, str]) -> None:
     assert [each.shape.sql for each in refused(shapes_of(asked))] == []
+
+
+def test_what_works_beside_the_answers_runs() -> None:
+    found = beside()
+    assert any("DELETE FROM care" in sql for sql in found)
+    assert any('FROM fhir."encounter" r' in sql for sql in found)
+    assert [sql for sql in found if judge(sql)] == []
+
+
+def test_only_the_floors_that_are_driven_name_tables_that_are_spread() -> None:
+    """Rooms and other floors ask the store by the guard, so the check hears all of it."""
+    source = Path(yersin.__file__).parent
+    names = re.compile(
+        r"""fhir\.\\?"|\b(?:FROM|JOIN|INTO|UPDATE|TABLE) (?:id_map|history|care)\b|\bstore\.schema import"""
+    )
+    found = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if names.search(path.read_text())}
+    driven = ("store/", "search/", "guard/")
+    assert {name for name in found if not name.startswith(driven)} == BESIDE
 
 
 def test_nothing_the_product_asks_is_passed_over(asked: dict[str, str]) -> None:

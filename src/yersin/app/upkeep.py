@@ -12,7 +12,7 @@ from yersin.guard import audit, reindexing
 from yersin.guard.access import Ground
 from yersin.jobs.periodic import Task
 
-_CLEARING = (
+CLEARING = (
     "DELETE FROM session WHERE ends < now() OR seen < now() - interval '2 hours'",
     "DELETE FROM login_failure WHERE at < now() - interval '1 day'",
     "DELETE FROM draft WHERE saved_at < now() - interval '60 days'",
@@ -39,7 +39,7 @@ def clearing(ground: Ground) -> Task:
     """Clear what has ended, every hour."""
 
     async def work() -> bool:
-        for statement in _CLEARING:
+        for statement in CLEARING:
             await ground.database.execute(statement)
         return False
 

@@ -179,13 +179,7 @@ class Feed:
 
     async def _fill(self, connection: Connection, fed: Table) -> None:
         type_name = fed.view.definition.resource
-        found = await connection.fetch(
-            f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r "
-            f"WHERE (r.pat, r.id) > ({_BUILT.format('last_pat')}, {_BUILT.format('last_id')}) ORDER BY r.pat, r.id LIMIT $3",
-            fed.view.name,
-            fed.epoch,
-            BATCH,
-        )
+        found = await connection.fetch(next_to_fill(type_name), fed.view.name, fed.epoch, BATCH)
         versions = [reading.version_of(type_name, record) for record in found]
         await self._put(connection, fed, [record["id"] for record in found], versions)
         if found:
@@ -214,6 +208,14 @@ class Feed:
         """Work until nothing is left to do: for commands and tests."""
         while await self.work() or await self._is_behind():
             pass
+
+
+def next_to_fill(type_name: str) -> str:
+    """SQL of the next resources of the store for a view ($1) and its epoch ($2), at most $3."""
+    return (
+        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r "
+        f"WHERE (r.pat, r.id) > ({_BUILT.format('last_pat')}, {_BUILT.format('last_id')}) ORDER BY r.pat, r.id LIMIT $3"
+    )
 
 
 _FORGET = "DELETE FROM views.refused WHERE view = $1 AND row_key = ANY($2::uuid[])"
