@@ -29,6 +29,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "subscriptions.watch",
             "index.make",
             "resources.judge",
+            "origins.write",
         }
     ),
     "doctor": _CARE | {"telehealth.ask", "telehealth.answer", "telehealth.sign"},
@@ -51,6 +52,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "subscriptions.watch",
             "index.make",
             "resources.judge",
+            "origins.write",
         }
     ),
     "analyst": frozenset({"directory.read", "figures.read", "views.export"}),

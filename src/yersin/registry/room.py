@@ -8,7 +8,7 @@ from yersin.room import Room, Slot
 from yersin.web.language import mark as N_  # noqa: N812 - gettext's customary name
 from yersin.web.menu import MenuItem, PaletteEntry
 
-from . import accounts, editing_pages, judging_pages, letters_pages, pages, parameters_pages, persons
+from . import accounts, editing_pages, judging_pages, letters_pages, origins_pages, pages, parameters_pages, persons
 
 ROOM = Room(
     name="registry",
@@ -18,6 +18,7 @@ ROOM = Room(
         *editing_pages.PAGES,
         *letters_pages.HANDLERS,
         *parameters_pages.HANDLERS,
+        *origins_pages.HANDLERS,
         *judging_pages.HANDLERS,
     ),
     tables=persons.TABLES,
@@ -47,6 +48,13 @@ ROOM = Room(
             href="/administration/search-parameters",
             icon="list-filter",
             permission="index.make",
+            group=N_("Administration"),
+        ),
+        MenuItem(
+            label=N_("Apps in browsers"),
+            href=origins_pages.PLACE,
+            icon="link",
+            permission=origins_pages.PERMISSION,
             group=N_("Administration"),
         ),
         MenuItem(

@@ -1,0 +1,35 @@
+"""The page of apps in browsers: administrators add and remove origins, wrong ones and those already gone are told, others see nothing."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+PAGE = "/administration/origins"
+
+
+def test_administrators_add_and_remove_apps(house):
+    origin = f"https://{uuid.uuid4().hex}.example.org"
+    person = house.signed_in("quantri")
+    person.cookies.set("language", "vi")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', person.get(PAGE).text)
+    assert token is not None
+    form = {"csrf_token": token[1], "origin": origin, "name": "Biểu đồ"}
+    wrong = person.post(PAGE, data={**form, "origin": f"{origin}/path"})
+    assert wrong.status_code == 422
+    assert "Đây không phải là một nguồn gốc" in wrong.text
+    assert f'value="{origin}/path"' in wrong.text
+    assert person.post(PAGE, data=form).status_code == 303
+    assert f"<strong>{origin}</strong>" in person.get(PAGE).text
+    assert person.post(f"{PAGE}/remove", data=form).status_code == 303
+    again = person.post(f"{PAGE}/remove", data=form)
+    assert again.status_code == 409
+    assert f"{origin} không còn được đăng ký" in again.text
+    assert f"<strong>{origin}</strong>" not in again.text
+    assert PAGE in person.get("/").text
+
+
+def test_nobody_else_sees_it(house):
+    person = house.signed_in("quantribv")
+    assert person.get(PAGE).status_code == 403
+    assert PAGE not in person.get("/").text
