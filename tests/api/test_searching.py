@@ -387,3 +387,25 @@ def test_what_is_not_known_is_refused_or_told_as_the_client_prefers(client: Clie
     assert len(rest["entry"]) == 1
     wrong = client.get(f"/Patient?{criteria}&birthdate=yesterday", headers={"prefer": "handling=lenient"})
     assert wrong.status_code == 400, "a value that cannot be read is no unknown parameter"
+
+
+def test_canonical_references_are_included_by_url_and_version(client: Client) -> None:
+    url = f"http://example.org/{uuid4()}"
+    form = {"resourceType": "Questionnaire", "url": url, "status": "active"}
+    one, two = (client.post("/Questionnaire", {**form, "version": each}).json()["id"] for each in "12")
+    answer = {"resourceType": "QuestionnaireResponse", "status": "in-progress"}
+    client.post("/QuestionnaireResponse", {**answer, "questionnaire": f"{url}|2"})
+    library = {"resourceType": "Library", "status": "draft", "type": {"text": "x"}, "url": f"{url}/library"}
+    client.post("/Library", {**library, "relatedArtifact": [{"type": "depends-on", "resource": url}]})
+
+    def included(path: str) -> set[str]:
+        page = client.get(path).json()
+        return {e["resource"]["id"] for e in page["entry"] if e["search"]["mode"] == "include"}
+
+    asked = f"/QuestionnaireResponse?questionnaire={url}&_include=QuestionnaireResponse:questionnaire"
+    assert included(asked) == {two}
+    assert included(f"/Library?url={url}/library&_include=Library:depends-on") == {one, two}
+    assert included(f"/Library?url={url}/library&_include=Library:depends-on:Measure") == set()
+    for version, number in ((one, 0), (two, 1)):
+        path = f"/Questionnaire?_id={version}&_revinclude=QuestionnaireResponse:questionnaire"
+        assert len(included(path)) == number

@@ -10,6 +10,7 @@ from yersin.db import Connection
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.expressions import extractor
+from yersin.fhir.parameters import parameters
 from yersin.store.identity import row_id
 from yersin.store.reading import Scope, current, version_of
 from yersin.store.schema import table
@@ -54,12 +55,33 @@ async def _forward(
 ) -> list[Version]:
     extract = extractor(rule.parameter.paths)
     wanted: dict[str, set[UUID]] = {}
+    named: set[str] = set()
     for version in matches:
         if version.type == rule.source:
-            for type_name, logical_id in targets(extract(version.resource()), indexer.base):
+            values = list(extract(version.resource()))
+            named |= _canonical(values)
+            for type_name, logical_id in targets(values, indexer.base):
                 if type_name in r4.TYPE_NUMBER and rule.target in ("", type_name):
                     wanted.setdefault(type_name, set()).add(row_id(type_name, logical_id).id)
-    return [v for name, ids in wanted.items() for v in await current(connection, name, sorted(ids), scope)]
+    found = [v for name, ids in wanted.items() for v in await current(connection, name, sorted(ids), scope)]
+    texts = [f"url={name.partition('|')[0]}" for name in sorted(named)]
+    for kind in [rule.target] if rule.target else rule.parameter.targets or tuple(r4.TYPE_NUMBER):
+        if texts and "url" in parameters(kind):
+            having = await _having(connection, indexer, kind, texts, scope)
+            found += [v for v in having if not named.isdisjoint(_names(v))]
+    return found
+
+
+def _canonical(values: Iterable[Any]) -> set[str]:
+    """Canonical references among values, without what they point to inside a resource."""
+    return {value.partition("#")[0] for value in values if isinstance(value, str)}
+
+
+def _names(version: Version) -> Iterable[str]:
+    """Ways in which canonical references may name a resource: its url, with its version or without one."""
+    resource = version.resource()
+    url = getattr(resource, "url", None)
+    return [url, f"{url}|{getattr(resource, 'version', None)}"] if isinstance(url, str) else []
 
 
 def targets(values: Iterable[Any], base: str) -> Iterable[tuple[str, str]]:
@@ -75,13 +97,28 @@ async def _reverse(
     connection: Connection, indexer: Indexer, rule: Include, matches: Sequence[Version], scope: Scope
 ) -> list[Version]:
     codes = rule.parameter.covers or (rule.parameter.code,)
-    texts = [f"{code}>{v.type}/{v.id}" for code in codes for v in matches if rule.target in ("", v.type)]
+    meant = [v for v in matches if rule.target in ("", v.type)]
+    texts = [f"{code}>{v.type}/{v.id}" for code in codes for v in meant]
+    found = await _having(connection, indexer, rule.source, texts, scope)
+    if all(path.type == "Reference" for path in rule.parameter.paths):
+        return found
+    named = {name for v in meant if "url" in parameters(v.type) for name in _names(v)}
+    texts = [f"{code}>{name}" for code in codes for name in sorted(named) if "|" not in name]
+    extract = extractor(rule.parameter.paths)
+    having = await _having(connection, indexer, rule.source, texts, scope)
+    return found + [v for v in having if not named.isdisjoint(_canonical(extract(v.resource())))]
+
+
+async def _having(
+    connection: Connection, indexer: Indexer, type_name: str, texts: Sequence[str], scope: Scope
+) -> list[Version]:
+    """Resources of a type that have one of some tokens."""
     if not texts:
         return []
     sql = Sql(list(hashes(texts, indexer.key)))
     rows = await connection.fetch(
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(rule.source)} r "
-        f"WHERE r.tok && $1::bigint[] AND {scope.condition(sql, rule.source, 'r')} ORDER BY r.pat, r.id LIMIT {LIMIT}",
+        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r "
+        f"WHERE r.tok && $1::bigint[] AND {scope.condition(sql, type_name, 'r')} ORDER BY r.pat, r.id LIMIT {LIMIT}",
         *sql.arguments,
     )
-    return [version_of(rule.source, row) for row in rows]
+    return [version_of(type_name, row) for row in rows]
