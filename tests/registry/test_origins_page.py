@@ -19,6 +19,8 @@ def test_administrators_add_and_remove_apps(house):
     assert wrong.status_code == 422
     assert "Đây không phải là một nguồn gốc" in wrong.text
     assert f'value="{origin}/path"' in wrong.text
+    long = person.post(PAGE, data={**form, "origin": f"https://{'a' * 300}.example.org"})
+    assert long.status_code == 422, "what is too long is told, not cut"
     assert person.post(PAGE, data=form).status_code == 303
     assert f"<strong>{origin}</strong>" in person.get(PAGE).text
     assert person.post(f"{PAGE}/remove", data=form).status_code == 303

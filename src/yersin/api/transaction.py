@@ -114,6 +114,10 @@ class Plan:
     #: conditional references that match nothing yet, and an entry that has them
     open: dict[str, Item] = field(default_factory=dict)
 
+    def is_there(self, item: Item) -> bool:
+        """Whether nothing is to be written for an entry."""
+        return item.place in self.found or item.place in self.same
+
 
 #: what was written, by type and id
 Done = dict[tuple[str, str], Written]
@@ -214,21 +218,18 @@ def _twice(item: Item) -> Problem:
 
 async def _write(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
     plan = await _planned(writing, items)
-    todo = [i for i in items if i.place not in plan.found and i.place not in plan.same]
-    await writing.access.require_good([_parsed(i, plan.ids) for i in items if i not in todo])
-    todo.sort(key=lambda i: _ORDER.index(i.method))
+    todo = sorted((i for i in items if not plan.is_there(i)), key=lambda i: _ORDER.index(i.method))
+    await writing.access.require_good([_parsed(i, plan.ids) for i in items if plan.is_there(i)])
     written: Done = {}
-    if plan.open:
-        first = _to_be_found(todo, plan)
-        written = await _put(writing, first, plan) if first else {}
-        for reference, item in plan.open.items():
-            plan.ids[reference] = await _matched(writing, reference, item)
-        todo = [i for i in todo if i not in first]
-    written |= await _put(writing, todo, plan)
+    first = _to_be_found(todo, plan) if plan.open else set()
+    if first:
+        written = await _put(writing, [i for i in todo if i.place in first], plan)
+    for reference, item in plan.open.items():
+        plan.ids[reference] = await _matched(writing, reference, item)
+    written |= await _put(writing, [i for i in todo if i.place not in first], plan)
     done = {
         i.place: one
-        for i in items
-        if i.place not in plan.found and i.place not in plan.same
+        for i in todo
         for target in plan.targets[i.place][:1]
         if (one := written.get((target.type, target.id))) is not None
     }
@@ -236,14 +237,14 @@ async def _write(writing: Writing, items: Sequence[Item]) -> dict[int, Written]:
     return {**{place: Written(version=v, created=False) for place, v in plan.found.items()}, **done}
 
 
-def _to_be_found(todo: Sequence[Item], plan: Plan) -> list[Item]:
-    """Entries that are written before the others, since conditional references may mean them; deletes stay the first."""
+def _to_be_found(todo: Sequence[Item], plan: Plan) -> set[int]:
+    """Places of entries to write before the others, since conditional references may mean them; deletes stay the first."""
     types = {reference.partition("?")[0] for reference in plan.open}
-    return [
-        item
+    return {
+        item.place
         for item in todo
         if item.method == "DELETE" or (item.target.type in types and plan.open.keys().isdisjoint(conditional(item.raw)))
-    ]
+    }
 
 
 async def _put(writing: Writing, items: Sequence[Item], plan: Plan) -> Done:

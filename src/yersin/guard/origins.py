@@ -25,6 +25,8 @@ STEPS = (Step(number=83, name="guard_origins", sql=DDL),)
 #: seconds after which a process looks again
 _FRESH = 2.0
 _PORTS = {"http": 80, "https": 443}
+#: characters of the name of a machine (RFC 1035, 2.3.4)
+_LONGEST = 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +46,17 @@ def origin_of(text: str) -> str:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
+    host = parts.hostname or ""
+    if (
+        parts.scheme not in _PORTS
+        or not 0 < len(host) <= _LONGEST
+        or parts.path.strip("/")
+        or parts.query
+        or parts.username
+    ):
         cure = f"{text[:80]!r} is no origin. Write scheme, host and port of the app, such as https://app.example.org."
         raise problem("value", cure, expression="origin")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
 
 

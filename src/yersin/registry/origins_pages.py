@@ -28,7 +28,7 @@ async def show(request: AnyRequest) -> Response[bytes]:
 async def add(request: AnyRequest) -> Response[Any]:
     """Register an app; what is no origin is told beside the field."""
     access, form = _access(request), await request.form()
-    written, name = str(form.get("origin", ""))[:_LONGEST], str(form.get("name", ""))[:_LONGEST]
+    written, name = str(form.get("origin", "")), str(form.get("name", ""))[:_LONGEST]
     try:
         origin = await origins.register(access.ground.database, written, name, access.who.display)
     except Problem:
@@ -41,7 +41,7 @@ async def add(request: AnyRequest) -> Response[Any]:
 async def remove(request: AnyRequest) -> Response[Any]:
     """Let an app call no longer; tells where somebody else has removed it."""
     access, form = _access(request), await request.form()
-    origin = str(form.get("origin", ""))[:_LONGEST]
+    origin = str(form.get("origin", ""))
     try:
         was_there = await origins.remove(access.ground.database, origin)
     except Problem:
