@@ -177,6 +177,15 @@ def test_a_nul_in_a_parameter_is_refused(client, path):
     assert "U+0000" in issue(answer)["diagnostics"]
 
 
+@pytest.mark.parametrize("name", ["_count", "_before"])
+@pytest.mark.parametrize("number", ["0", "9" * 19, "9" * 5000, "0" * 5000 + "1"])
+def test_a_number_may_have_any_number_of_digits(client, name, number):
+    assert client.get(f"/AuditEvent?{name}={number}").status_code == 200
+    if name == "_count":
+        assert client.get(f"/Patient?{name}={number}").status_code == 200
+        assert client.get(f"/?_type=Patient&{name}={number}").status_code == 200
+
+
 @pytest.mark.parametrize("year", ["0001", "9999"])
 @pytest.mark.parametrize(
     "path", ["/Patient?birthdate", "/Observation?date", "/Patient?_lastUpdated", "/AuditEvent?date"]

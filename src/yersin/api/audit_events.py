@@ -11,7 +11,7 @@ from yersin.fhir import encode, r4
 from yersin.fhir.dates import comparison
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.audit import Recorded, Wanted
-from yersin.search.page import COUNT, COUNT_LIMIT
+from yersin.search.page import COUNT, COUNT_LIMIT, at_most
 from yersin.store.identity import row_id
 from yersin.store.versions import instant
 
@@ -19,6 +19,8 @@ from .bundles import bundle, text
 from .messages import Request, Response
 from .read import read
 
+#: number that no row of the audit has yet
+_LAST = 2**63 - 1
 _REST = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
 _ACTION = {"create": "C", "read": "R", "vread": "R", "history": "R", "search": "E", "update": "U", "delete": "D"}
@@ -54,7 +56,7 @@ async def search_audit(request: Request) -> Response:
     wanted = _wanted(request)
     found = await request.access.recorded(wanted)
     links = [("self", f"{request.base}/AuditEvent")]
-    if len(found) == wanted.limit:
+    if found and len(found) == wanted.limit:
         links.append(
             ("next", f"{request.base}/AuditEvent?_count={wanted.limit}&_before={found[-1].seq}{_same(request)}")
         )
@@ -83,9 +85,7 @@ def _wanted(request: Request) -> Wanted:
         if name == "date":
             known |= _dated(value, request.access.ground.zone)
         elif name in ("_count", "_before") and value.isdecimal():
-            known["limit" if name == "_count" else "before"] = (
-                min(int(value), COUNT_LIMIT) if name == "_count" else int(value)
-            )
+            known |= {"limit": at_most(value, COUNT_LIMIT)} if name == "_count" else {"before": at_most(value, _LAST)}
         elif name in READERS and value:
             known |= READERS[name](value)
         else:

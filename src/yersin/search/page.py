@@ -15,6 +15,7 @@ from yersin.store.versions import Version
 
 #: results on a page when the client does not say, and at most
 COUNT, COUNT_LIMIT = 50, 1000
+_DIGITS = 19
 _SETTINGS = frozenset({"_count", "_sort", "_summary", "_total"})
 _PLAIN = frozenset({"_format", "_pretty"})
 _LATER = frozenset({"_filter", "_query", "_contained", "_containedType", "_elements", "_type"})
@@ -301,7 +302,7 @@ class _Reader:
     def _take_count(self, value: str) -> None:
         if not value.isdecimal():
             raise problem("invalid", f"_count is {value}; it must be a whole number from 0.", expression="_count")
-        count = min(int(value), COUNT_LIMIT)
+        count = at_most(value, COUNT_LIMIT)
         if count == 0:
             self.settings["summary"] = "count"
         else:
@@ -404,6 +405,12 @@ def _asked_of(type_name: str, name: str, value: str, whole: str) -> Query:
         raise problem("not-supported", f"{whole}: {name} says nothing about {type_name}.", expression=whole)
     reader.take(name, value)
     return reader.query("")
+
+
+def at_most(digits: str, most: int) -> int:
+    """Number of decimal digits, of which there may be thousands, or `most` where it is larger."""
+    digits = digits.lstrip("0") or "0"
+    return most if len(digits) > _DIGITS else min(int(digits), most)
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
