@@ -19,7 +19,7 @@ from tests.running import Client
 
 from yersin.api.app import OWN, Api, route
 from yersin.api.openapi import made
-from yersin.api.operations import Operations
+from yersin.api.operations import EVERY, Operations
 from yersin.app.rooms import ROOMS
 from yersin.fhir import r4
 from yersin.fhir.parameters import parameters
@@ -116,6 +116,47 @@ def test_every_reference_in_it_leads_somewhere(document):
         for part in reference.removeprefix("#/").split("/"):
             assert part in place, reference
             place = place[part]
+
+
+LEAST: dict[str, dict[str, object]] = {
+    "Group": {"type": "person", "actual": True},
+    "Encounter": {"status": "planned", "class": {"code": "AMB"}},
+    "SearchParameter": {
+        "url": "http://example.org/gone", "name": "Gone", "status": "draft", "description": "x", "code": "gone",
+        "base": ["Basic"], "type": "token", "expression": "Basic.code",
+    },
+    "Subscription": {
+        "status": "off", "reason": "x", "criteria": "Basic?code=x",
+        "channel": {"type": "rest-hook", "endpoint": "https://example.org/told", "payload": "application/fhir+json"},
+    },
+    "ValueSet": {"status": "draft", "compose": {"include": [{"system": "http://hl7.org/fhir/administrative-gender"}]}},
+    "CodeSystem": {"status": "draft", "url": "http://example.org/gone", "content": "not-present"},
+    "ConceptMap": {"status": "draft"},
+    "Measure": {"status": "draft"},
+    "Basic": {"code": {"text": "x"}},
+}  # fmt: skip
+WORDS = {"code": "x", "codeA": "x", "codeB": "y", "periodStart": "2020", "periodEnd": "2021"}
+
+
+def test_no_operation_fails_where_its_resource_was_deleted(api, operations):
+    failed = {}
+    gone: dict[str, str] = {}
+    places = [(each, of) for each in operations.all().values() for level, of in each.places() if level == "instance"]
+    for operation, of in places:
+        name = "Basic" if of == EVERY else of
+        if name not in gone:
+            made = api.post(f"/{name}", {"resourceType": name, **LEAST.get(name, {})})
+            assert made.status_code == 201, made.text
+            gone[name] = made.json()["id"]
+            assert api.delete(f"/{name}/{gone[name]}").status_code == 204
+        known = {each.name for each in operation.inputs}
+        given = {key: value for key, value in WORDS.items() if key in known}
+        for method in operation.methods:
+            answer = api.request(method, f"/{name}/{gone[name]}/${operation.name}", params=given)
+            if answer.status_code >= 500:
+                failed[f"{method} {name}/${operation.name}"] = answer.status_code
+    assert not failed
+    assert len(places) > 10
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from yersin.store.versions import Version
 
 from .messages import Response
 from .operations import EVERY, Asked, Input, Operation, answer, returning
+from .read import there
 
 _DEFINITIONS = "http://hl7.org/fhir/OperationDefinition/Resource-"
 Change = Callable[[r4.Meta, r4.Meta], None]
@@ -50,13 +51,7 @@ async def _asked_version(asked: Asked) -> Version:
         version = await access.vread(asked.type, asked.id, int(path[3]))
     else:
         raise problem("not-found", f"There is no version {path[3][:20]}; versions are numbers.", status=404)
-    return _there(version)
-
-
-def _there(version: Version) -> Version:
-    if version.deleted:
-        raise problem("deleted", f"{version.type}/{version.id} was deleted.", status=410)
-    return version
+    return there(version)
 
 
 def _meta(version: Version) -> r4.Meta:
@@ -84,7 +79,7 @@ async def _changed(asked: Asked, change: Change) -> Response:
         raise problem("not-supported", "The audit is read and searched; nobody changes it.", status=405)
 
     async def work(writing: Writing) -> tuple[Version, bool]:
-        version = _there(await holding.standing(writing, asked.type, asked.id))
+        version = there(await holding.standing(writing, asked.type, asked.id))
         resource = version.resource()
         resource.meta = resource.meta or r4.Meta()
         before = msgspec.to_builtins(resource.meta)

@@ -29,12 +29,17 @@ async def vread(request: Request) -> Response:
 
 def answer(request: Request, version: Version) -> Response:
     """Answer with a version as stored. Raises Problem: deleted (410)."""
-    if version.deleted:
-        raise problem("deleted", f"{version.type}/{version.id} was deleted; its history is still there.", status=410)
-    headers = version_headers(version)
+    headers = version_headers(there(version))
     if is_known(request, version):
         return Response(status=304, headers=headers)
     return Response(headers=headers, body=version.json())
+
+
+def there(version: Version) -> Version:
+    """Give a version that has content. Raises Problem: deleted (410)."""
+    if version.deleted:
+        raise problem("deleted", f"{version.type}/{version.id} was deleted; its history is still there.", status=410)
+    return version
 
 
 def is_known(request: Request, version: Version) -> bool:

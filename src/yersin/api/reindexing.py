@@ -22,6 +22,7 @@ from yersin.store.versions import instant
 
 from .messages import Request, Response, told
 from .operations import EVERY, Asked, Input, Operation
+from .read import there
 
 #: runs that all askers together may have under way
 OPEN = 20
@@ -46,8 +47,7 @@ async def reindex_all(asked: Asked) -> Response:
 
 async def reindex_parameter(asked: Asked) -> Response:
     """POST [base]/SearchParameter/[id]/$reindex: all resources of the types that a parameter is about."""
-    version = await asked.request.access.read(asked.type, asked.id)
-    resource = version.resource()
+    resource = there(await asked.request.access.read(asked.type, asked.id)).resource()
     assert isinstance(resource, r4.SearchParameter)  # noqa: S101 - for the type checker: the type was asked for
     named = {name for name in resource.base or () if name}
     types = [name for name in r4.TYPE_NUMBER if name in named or named & {"Resource", "DomainResource"}]

@@ -15,6 +15,7 @@ from yersin.guard import audit
 
 from .messages import Response
 from .operations import EVERY, Asked, Input, Operation, returning
+from .read import there
 
 _MODES = ("create", "update", "delete", "profile")
 _WRAPPED = re.compile(rb'\A\s*\{\s*"resourceType"\s*:\s*"Parameters"')
@@ -66,10 +67,7 @@ async def _sent(asked: Asked, mode: str, profiles: Sequence[str]) -> tuple[bytes
 
 async def _stored(asked: Asked) -> bytes:
     """JSON of what stands at an id. Raises Problem: not-found (404), deleted (410)."""
-    version = await asked.request.access.read(asked.type, asked.id)
-    if version.deleted:
-        raise problem("deleted", f"{asked.type}/{asked.id} was deleted; its history is still there.", status=410)
-    return version.json()
+    return there(await asked.request.access.read(asked.type, asked.id)).json()
 
 
 def _is_call(sent: r4.Parameters) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from yersin.api.messages import Response
 from yersin.api.operations import Asked
+from yersin.api.read import there
 from yersin.fhir import encode, r4
 from yersin.fhir.problem import problem
 from yersin.guard import audit
@@ -41,7 +42,7 @@ async def finder(asked: Asked, versions: Mapping[str, str] | None = None) -> Asy
 async def named(asked: Asked, at: Finder, kind: str, body: str) -> dict[str, Any]:
     """Find the definition that is asked about: the resource of the address, the one that was sent, or the one with a url."""
     if asked.id:
-        version = await asked.request.access.read(kind, asked.id)
+        version = there(await asked.request.access.read(kind, asked.id))
         return dict(_decode(version.json()))
     sent = asked.given.value(body)
     if sent is not None:
