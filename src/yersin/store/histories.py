@@ -94,10 +94,16 @@ async def of_types(connection: Connection, types: Sequence[str], scope: Scope, w
     """
     conditions = {name: scope.condition(Sql(), name, "r") for name in types}
     types = [name for name in types if conditions[name] != "false"]
-    step = wanted.limit + 1 if all(conditions[name] == "true" for name in types) else max(wanted.limit + 1, FIRST_LOOK)
+    step, most = wanted.limit + 1, LOOKED_LIMIT
+    if any(conditions[name] != "true" for name in types):
+        step = max(step, FIRST_LOOK)
+        if (
+            wanted.lo is not None
+        ):  # how long versions were current is worked out of the whole log by each look: so one is taken
+            step = most = max(step, LARGEST_LOOK)
     found: list[dict[str, Any]] = []
     after, looked, is_all = wanted.after, 0, not types
-    while len(found) <= wanted.limit and looked < LOOKED_LIMIT and not is_all:
+    while len(found) <= wanted.limit and looked < most and not is_all:
         lines = await _lines(connection, types, replace(wanted, after=after), step)
         found += await _opened(connection, lines, scope)
         is_all, looked = len(lines) < step, looked + len(lines)
