@@ -123,7 +123,18 @@ def wait_for(happened):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "*", "null", "app.example.org", "https://", "ftp://a.b", "https://a.b/path", "https://u@a.b", "https://a:x"],
+    [
+        "",
+        "*",
+        "null",
+        "app.example.org",
+        "https://",
+        "ftp://a.b",
+        "https://a.b/path",
+        "https://u@a.b",
+        "https://a:x",
+        f"https://{'a' * 300}.org",
+    ],
 )
 def test_what_is_no_origin_is_refused(text):
     with pytest.raises(Problem):
@@ -137,6 +148,7 @@ def test_what_is_no_origin_is_refused(text):
         ("https://a.b:443", "https://a.b"),
         ("http://localhost:3000", "http://localhost:3000"),
         ("http://[::1]:80", "http://[::1]"),
+        ("https://sức-khỏe.example.org:8443", "https://xn--sc-khe-7l8b2h.example.org:8443"),
     ],
 )
 def test_origins_are_kept_as_browsers_write_them(text, origin):

@@ -25,8 +25,6 @@ STEPS = (Step(number=83, name="guard_origins", sql=DDL),)
 #: seconds after which a process looks again
 _FRESH = 2.0
 _PORTS = {"http": 80, "https": 443}
-#: characters of the name of a machine (RFC 1035, 2.3.4)
-_LONGEST = 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +38,13 @@ class App:
 
 
 def origin_of(text: str) -> str:
-    """Origin as browsers write it. Raises Problem (value) for what is none."""
+    """Origin as browsers write it, names with accents in their ASCII form. Raises Problem (value) for what is none."""
     try:
         parts = urlsplit(text.strip().lower())
-        port = parts.port
+        port, host = parts.port, (parts.hostname or "").encode("idna").decode()
     except ValueError:
-        parts, port = urlsplit(""), None
-    host = parts.hostname or ""
-    if (
-        parts.scheme not in _PORTS
-        or not 0 < len(host) <= _LONGEST
-        or parts.path.strip("/")
-        or parts.query
-        or parts.username
-    ):
+        parts, port, host = urlsplit(""), None, ""
+    if parts.scheme not in _PORTS or not host or parts.path.strip("/") or parts.query or parts.username:
         cure = f"{text[:80]!r} is no origin. Write scheme, host and port of the app, such as https://app.example.org."
         raise problem("value", cure, expression="origin")
     host = f"[{host}]" if ":" in host else host
