@@ -73,6 +73,7 @@ LONGEST_FIRST = [
 #: what takes long and seldom finds anything is run by `make test-all`, and where it is named
 LONG_FORM = (
     "api/test_bulk_killed.py::test_an_operators_export_goes_on_where_it_was_cut_off",
+    "api/test_cors.py::test_every_process_learns_of_a_change",
     "app/test_command.py::test_a_folder_without_a_list_is_refused[icd10]",
     "app/test_command.py::test_a_list_that_is_none_is_refused_by_name[PK",
     "calls/test_browser.py::test_a_third_person_comes_by_a_link_that_dies_and_all_are_recorded_only_after_agreeing",
@@ -84,6 +85,7 @@ LONG_FORM = (
     "imaging/test_browser.py::test_a_cut_network_stops_nothing_for_good",
     "imaging/test_browser.py::test_a_killed_server_and_a_reload_go_on_from_where_it_was",
     "records/test_journey.py::test_pages_of_staff_are_accessible_and_fit[wide]",
+    "records/test_journey.py::test_pages_of_a_citizen_are_accessible_and_fit[wide]",
     "imaging/test_browser.py::test_sending_can_be_cancelled",
     "telehealth/test_call_page.py::test_with_the_patients_banner_every_key_lies_inside_the_window[size0]",
     "telehealth/test_call_page.py::test_with_the_patients_banner_every_key_lies_inside_the_window[size2]",
