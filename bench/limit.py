@@ -35,7 +35,7 @@ from yersin.guard.writing import Create, draft
 from yersin.settings import Settings
 from yersin.store import reading
 from yersin.store import writing as store
-from yersin.store.content import pack, unpack
+from yersin.store.content import ZSTD_DICTIONARY_2, pack, unpack
 from yersin.store.identity import new_id
 
 #: of about 120 tokens of a Patient so many are its own: identifiers, names, its id
@@ -74,7 +74,7 @@ class Limit:
         document["id"] = str(key)
         raw = msgspec.json.encode(document)
         tokens = [self.random.getrandbits(63) for _ in range(_OWN_TOKENS)] + list(self.template.tok)[_OWN_TOKENS:]
-        enc, content = pack(raw)
+        enc, content = ZSTD_DICTIONARY_2, pack(raw, ZSTD_DICTIONARY_2)
         write = msgspec.structs.replace(self.template, id=key, pat=key, enc=enc, content=content, tok=tokens)
         entry = audit.Entry(interaction="create", type="Patient", entity=key, ver=1, patients=[key])
         await self.grouped.fetchval(self.insert, *write.arguments(), *audit.values(self.access.who, entry))

@@ -33,7 +33,9 @@ async def opened(settings: Settings, url: str, *, connections: int = 10) -> Asyn
         indexer = Indexer(keys.get("index")[:16], zone, base=f"{settings.base_url}/fhir", terms=Codes(database))
         laws = gathered(room.laws for room in ROOMS)
         known = settings.references == "known"
-        ground = Ground(database, Grouped(database), indexer, keys, zone, laws, has_known_references=known)
+        packing = await database.fetchval("SELECT enc FROM packing")
+        grouped = Grouped(database)
+        ground = Ground(database, grouped, indexer, keys, zone, laws, has_known_references=known, packing=packing)
         await ground.extending.learn()
         yield ground
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from yersin.api import bulk, importing, subscriptions
 from yersin.db.migrate import Step
 from yersin.guard import accounts, audit, care, extending, keys, origins, sessions
-from yersin.store import indexes, schema
+from yersin.store import content, indexes, schema
 from yersin.terminology import schema as terminology
 from yersin.views import tables as views
 
@@ -32,6 +32,7 @@ STEPS = (
             Step(number=75, name="store_long_spans", sql=indexes.ddl()),
             Step(number=76, name="guard_search_parameters", sql=extending.DDL),
             Step(number=77, name="store_log_by_type", sql=indexes.log_ddl()),
+            Step(number=91, name="store_packing", sql=content.DDL),
             *(step for room in ROOMS for step in room.tables),
         ),
         key=lambda step: step.number,

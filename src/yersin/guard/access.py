@@ -26,6 +26,7 @@ from yersin.search.page import Found, Query
 from yersin.search.rows import Indexer
 from yersin.search.run import search
 from yersin.store import histories
+from yersin.store.content import ZSTD_DICTIONARY_1
 from yersin.store.identity import row_id
 from yersin.store.versions import Version
 
@@ -55,6 +56,8 @@ class Ground:
     laws: Laws = field(default_factory=dict)
     #: whether references to resources of this server must name one that exists
     has_known_references: bool = False
+    #: how content is packed when it is written (store.content)
+    packing: int = ZSTD_DICTIONARY_1
     profiling: Profiling = field(init=False)
     extending: Extending = field(init=False)
 

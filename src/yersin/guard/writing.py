@@ -308,7 +308,7 @@ def _stored(access: Access, resource: r4.Resource, row: RowId, op: str, expected
     patients = tuple(row_id("Patient", p).id for p in index.patients) or _behind(resource)
     told = tuple(care.told_by(resource, access.ground.zone))
     tail = tail_of(resource)
-    enc, content = pack(tail)
+    enc = access.ground.packing
     resource.id = row.name or str(row.id)  # the write may be tried again
     write = store.Write(
         op=op,
@@ -318,7 +318,7 @@ def _stored(access: Access, resource: r4.Resource, row: RowId, op: str, expected
         pat=patients[0] if patients and in_chart(type_name) else row.id,
         owner=access.who.organization,
         enc=enc,
-        content=content,
+        content=pack(tail, enc),
         tail=tail,
         **columns(index, access.ground.indexer.key),
     )
@@ -363,7 +363,7 @@ def columns(index: Row, key: bytes) -> dict[str, Any]:
         "d_lo": index.d_lo,
         "d_hi": index.d_hi,
         "txt": index.txt or None,
-        "srt": index.srt or None,
+        "srt": index.srt if any(index.srt) else None,
         "ixv": index.ixv,
     }
     return {**columns, "ranges": ranges}

@@ -13,9 +13,16 @@ import zstandard
 
 from yersin.fhir import encode, r4
 
-#: how content is packed: as it is, zstd alone, zstd with the dictionary that ships under this number
-PLAIN, ZSTD, ZSTD_DICTIONARY_1 = 0, 1, 2
+#: how content is packed: as it is, zstd alone, zstd with a dictionary that ships with the release
+PLAIN, ZSTD, ZSTD_DICTIONARY_1, ZSTD_DICTIONARY_2 = 0, 1, 2, 3
+_DICTIONARIES = {ZSTD_DICTIONARY_1: "dictionary-1.zdict", ZSTD_DICTIONARY_2: "dictionary-2.zdict"}
 _LEVEL = 3
+#: how a database's content is written: as the release before can read it too, for that one may still serve beside this one
+DDL = f"""
+CREATE TABLE packing (enc smallint NOT NULL);
+COMMENT ON TABLE packing IS 'How content is packed when it is written (store/content.py): one row.';
+INSERT INTO packing SELECT CASE WHEN EXISTS (SELECT FROM id_map) THEN {ZSTD_DICTIONARY_1} ELSE {ZSTD_DICTIONARY_2} END;
+"""
 _local = threading.local()
 
 
@@ -34,16 +41,16 @@ def tail_of(resource: r4.Resource) -> bytes:
     return raw[raw.index(b'"meta":{') + 8 :]
 
 
-def pack(tail: bytes) -> tuple[int, bytes]:
-    """Pack content for storage; returns (enc, bytes)."""
-    return ZSTD_DICTIONARY_1, _packer().compress(tail)
+def pack(tail: bytes, enc: int) -> bytes:
+    """Pack content for storage in one of the ways with a dictionary, the one that the database's `packing` names."""
+    return _packer(enc).compress(tail)
 
 
 def unpack(enc: int, packed: bytes) -> bytes:
     """Unpack stored content. Raises ValueError when `enc` is unknown (written by a later release)."""
     if enc == PLAIN:
         return packed
-    if enc in (ZSTD, ZSTD_DICTIONARY_1):
+    if enc == ZSTD or enc in _DICTIONARIES:
         return _unpacker(enc).decompress(packed)
     raise ValueError(f"content is packed in a way this release does not know (enc {enc})")
 
@@ -53,14 +60,16 @@ def body(enc: int, packed: bytes) -> bytes:
     return b'{"meta":{' + unpack(enc, packed)
 
 
-def _packer() -> zstandard.ZstdCompressor:
+def _packer(enc: int) -> zstandard.ZstdCompressor:
     # compressors are not safe to share between threads
-    packer: zstandard.ZstdCompressor | None = getattr(_local, "packer", None)
-    if packer is None:
-        packer = _local.packer = zstandard.ZstdCompressor(
-            level=_LEVEL, dict_data=_dictionary(), write_checksum=False, write_dict_id=False
+    packers: dict[int, zstandard.ZstdCompressor] | None = getattr(_local, "packers", None)
+    if packers is None:
+        packers = _local.packers = {}
+    if enc not in packers:
+        packers[enc] = zstandard.ZstdCompressor(
+            level=_LEVEL, dict_data=_dictionary(enc), write_checksum=False, write_dict_id=False
         )
-    return packer
+    return packers[enc]
 
 
 def _unpacker(enc: int) -> zstandard.ZstdDecompressor:
@@ -68,13 +77,13 @@ def _unpacker(enc: int) -> zstandard.ZstdDecompressor:
     if unpackers is None:
         unpackers = _local.unpackers = {
             ZSTD: zstandard.ZstdDecompressor(),
-            ZSTD_DICTIONARY_1: zstandard.ZstdDecompressor(dict_data=_dictionary()),
+            **{one: zstandard.ZstdDecompressor(dict_data=_dictionary(one)) for one in _DICTIONARIES},
         }
     return unpackers[enc]
 
 
-def _dictionary() -> zstandard.ZstdCompressionDict:
-    data = resources.files(__package__).joinpath("dictionary-1.zdict").read_bytes()
+def _dictionary(enc: int) -> zstandard.ZstdCompressionDict:
+    data = resources.files(__package__).joinpath(_DICTIONARIES[enc]).read_bytes()
     dictionary = zstandard.ZstdCompressionDict(data)
     dictionary.precompute_compress(level=_LEVEL)
     return dictionary
