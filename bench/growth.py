@@ -86,7 +86,7 @@ def _settings(folder: Path) -> Settings:
 
 
 @asynccontextmanager
-async def _database(folder: Path) -> AsyncIterator[Connection]:
+async def database(folder: Path) -> AsyncIterator[Connection]:
     async with embedded.run(_settings(folder)) as url:
         database = await connect(url, max_size=2)
         async with database.dedicated(work_mem="256MB") as connection:
@@ -98,7 +98,7 @@ async def multiply(folder: Path, size: int) -> None:
     """Copy what lies in patients' places until there are so many resources."""
     faster = folder / "postgres" / "operator.conf"
     faster.write_text(_FAST)
-    async with _database(folder) as connection:
+    async with database(folder) as connection:
         types = [t for t in r4.TYPE_NUMBER if in_chart(t) and await _count(connection, table(t))]
         charts = sum([await _count(connection, table(t)) for t in types])
         copies = round((size - await _count(connection, "id_map")) / charts)
@@ -259,13 +259,13 @@ _OF = {
     "other indexes": "sum(size) FILTER (WHERE kind = 'index' AND relname NOT LIKE '%\\_tok' AND relname NOT LIKE '%\\_txt')",
     "ranges and their indexes": "sum(size) FILTER (WHERE kind = 'range')",
     "id map": "sum(pg_total_relation_size(oid)) FILTER (WHERE relname = 'id_map')",
-    "change log": "sum(pg_total_relation_size(oid)) FILTER (WHERE relname LIKE 'change\\_log%')",
-    "audit": "sum(pg_total_relation_size(oid)) FILTER (WHERE relname LIKE 'audit%')",
-    "views": "sum(pg_total_relation_size(oid)) FILTER (WHERE nspname = 'views')",
+    "change log": "sum(pg_total_relation_size(oid)) FILTER (WHERE relname LIKE 'change\\_log%' AND kind = 'table')",
+    "audit": "sum(pg_total_relation_size(oid)) FILTER (WHERE relname LIKE 'audit%' AND kind = 'table')",
+    "views": "sum(pg_total_relation_size(oid)) FILTER (WHERE nspname = 'views' AND kind = 'table')",
 }
 _SIZES = f"""WITH r AS (SELECT c.oid, c.relname, c.reltoastrelid, n.nspname, pg_relation_size(c.oid) AS size, CASE
   WHEN n.nspname = 'fhir' AND coalesce(t.relname, c.relname) LIKE '%\\_range' THEN 'range'
-  WHEN n.nspname = 'fhir' AND c.relkind = 'i' THEN 'index' WHEN n.nspname = 'fhir' THEN 'row' END AS kind
+  WHEN n.nspname = 'fhir' AND c.relkind = 'i' THEN 'index' WHEN n.nspname = 'fhir' THEN 'row' WHEN c.relkind = 'r' THEN 'table' END AS kind
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
   LEFT JOIN pg_class t ON t.oid = i.indrelid WHERE n.nspname IN ('fhir', 'public', 'views') AND c.relkind IN ('r', 'i'))
 SELECT {", ".join(f'coalesce({what}, 0)::bigint AS "{name}"' for name, what in _OF.items())},
@@ -276,7 +276,7 @@ _COUNTED = tuple(_OF)[:8]
 
 async def sizes_of(folder: Path) -> dict[str, float]:
     """Bytes a resource, by what takes them."""
-    async with _database(folder) as connection:
+    async with database(folder) as connection:
         row = dict(await connection.fetchrow(_SIZES))
     resources = row["resources"]
     found: dict[str, float] = {name: round(row[name] / resources, 1) for name in _OF}

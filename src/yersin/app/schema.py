@@ -33,6 +33,7 @@ STEPS = (
             Step(number=76, name="guard_search_parameters", sql=extending.DDL),
             Step(number=77, name="store_log_by_type", sql=indexes.log_ddl()),
             Step(number=91, name="store_packing", sql=content.DDL),
+            Step(number=92, name="store_full_pages", sql=indexes.full_pages()),
             *(step for room in ROOMS for step in room.tables),
         ),
         key=lambda step: step.number,

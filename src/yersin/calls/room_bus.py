@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from yersin.db import Database, DatabaseFailure
-
-log = logging.getLogger(__name__)
+from yersin.db.listening import listening
 
 CHANNEL: Final = "yersin_call"
 _PULSE = 5.0  # seconds between looks at the connection: a server that went silently is noticed
@@ -48,29 +48,10 @@ class RoomBus:
         with contextlib.suppress(DatabaseFailure):
             await self._database.execute("SELECT pg_notify($1, $2)", CHANNEL, str(call_id))
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Listen while the block runs."""
-        task = asyncio.create_task(self._listen())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async with self._database.dedicated(application_name="yersin calls") as connection:
-                    await connection.add_listener(CHANNEL, self._heard)
-                    self._wake_all()
-                    while True:
-                        await asyncio.sleep(_PULSE)
-                        await connection.execute("SELECT 1")
-            except DatabaseFailure as failure:
-                log.warning("calls: not listening for the moment: %s", failure.code)
-                await asyncio.sleep(1.0)
+        rest = partial(asyncio.sleep, _PULSE)
+        return listening(self._database, CHANNEL, self._heard, begun=self._wake_all, rest=rest)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
         with contextlib.suppress(ValueError):
@@ -80,6 +61,6 @@ class RoomBus:
         for ear in self._ears.get(call_id, ()):
             ear.set()
 
-    def _wake_all(self) -> None:
+    async def _wake_all(self) -> None:
         for call_id in list(self._ears):
             self._wake(call_id)

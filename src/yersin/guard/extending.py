@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from yersin.db import CheckViolationError, Connection, Database, DatabaseFailure
+from yersin.db import CheckViolationError, Connection, Database
+from yersin.db.listening import listening
 from yersin.fhir import parameters, r4
 from yersin.fhir.parameters import Learnt, Parameter
 from yersin.fhir.posted_parameters import Posted, read
@@ -29,7 +30,6 @@ from . import walks
 if TYPE_CHECKING:
     from .access import Access
 
-log = logging.getLogger("yersin.guard")
 TYPE: Final = "SearchParameter"
 PERMISSION: Final = "index.make"
 CHANNEL: Final = "yersin_parameters"
@@ -141,31 +141,16 @@ class Extending:
         names = {r4.TYPE_NAME[row["type"]]: row["generation"] for row in generations}
         parameters.learn({name: Learnt(number, tuple(added.get(name, ()))) for name, number in names.items()})
 
-    @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
+    def listening(self) -> AbstractAsyncContextManager[None]:
         """Learn of every change while the block runs."""
-        task = asyncio.create_task(self._listen(), name="search parameters")
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        return listening(self._database, CHANNEL, self._hear, begun=self.learn, rest=self._rest)
 
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async with self._database.dedicated(application_name="yersin parameters") as connection:
-                    await connection.add_listener(CHANNEL, self._hear)
-                    while True:
-                        await self.learn()
-                        with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(self._heard.wait(), _LOOKS[0] if self._busy else _LOOKS[1])
-                        self._heard.clear()
-                        await connection.execute("SELECT 1")
-            except DatabaseFailure as failure:
-                log.warning("search parameters: not listening for the moment: %s", failure.code)
-                await asyncio.sleep(_LOOKS[0])
+    async def _rest(self) -> None:
+        """Wait for a notice, or for the next look, and learn."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._heard.wait(), _LOOKS[0] if self._busy else _LOOKS[1])
+        self._heard.clear()
+        await self.learn()
 
     def _hear(self, *_notice: object) -> None:
         self._heard.set()

@@ -42,6 +42,14 @@ def ddl() -> str:
     return f"DO $$ BEGIN\n{made}\nEND $$;\n{learned}\n{small}"
 
 
+def full_pages() -> str:
+    """Statement that fills pages of rows to the end.
+
+    A row is longer than the twentieth of a page that was kept free: its next version went to another page all the same.
+    """
+    return "\n".join(f"ALTER TABLE {table(name)} SET (fillfactor = 100);" for name in r4.TYPE_NUMBER)
+
+
 #: which types stand on which pages of the change log: histories of a rare type read those pages alone
 _LOG_INDEX = (
     "USING brin (type int2_bloom_ops (n_distinct_per_range = 64)) WITH (pages_per_range = 16, autosummarize = on)"
