@@ -17,6 +17,7 @@ import msgspec
 from yersin.fhir import parse, r4
 from yersin.fhir.parse import is_doubtful
 from yersin.fhir.problem import Issue, Problem
+from yersin.fhir.profiles.addresses import is_whole
 from yersin.fhir.profiles.bundles import judge_full
 from yersin.fhir.profiles.findings import Findings
 from yersin.fhir.structs import astuple
@@ -97,6 +98,8 @@ def _is_usual(entry: Any) -> bool:
     if not _has_only(asked, *_REQUEST_FIELDS) or bool(raw) is not (asked.method in _WRITES):
         return False
     full = entry.fullUrl
+    if not (is_whole(asked.url) and (full is None or is_whole(full))):
+        return False
     if full is None or full.startswith("urn:uuid:"):
         return True
     found = Findings()

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from yersin.fhir import invariants, r4
 from yersin.fhir.structs import SIBLING, Struct
 
 Surely = Callable[[Any], bool]
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 _UCUM = "http://unitsofmeasure.org"
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 
@@ -107,6 +110,12 @@ def _is_error(concept: Any) -> bool:
     return concept is not None and any(c.code == "entered-in-error" for c in concept.coding or ())
 
 
+def _is_referred_to(s: Any) -> bool:
+    """Whether something in a resource refers to each that it contains."""
+    written = _encode(s)
+    return all(each.id is not None and f'"reference":"#{each.id}"'.encode() in written for each in s.contained)
+
+
 def _not_at_home(name: str) -> Surely:
     return lambda s: all(each.use != "home" for each in getattr(s, name) or ())
 
@@ -122,10 +131,10 @@ RULES: dict[str, Surely] = {
     "rng-2": _range,
     "rat-1": lambda s: _has(s, "numerator") and _has(s, "denominator"),
     "ref-1": lambda s: s.reference is None or s.reference[:1] != "#",
-    "dom-2": lambda s: s.contained is None,
-    "dom-3": lambda s: s.contained is None,
-    "dom-4": lambda s: s.contained is None,
-    "dom-5": lambda s: s.contained is None,
+    "dom-2": lambda s: s.contained is None or all(getattr(each, "contained", None) is None for each in s.contained),
+    "dom-3": lambda s: s.contained is None or _is_referred_to(s),
+    "dom-4": lambda s: s.contained is None or all(each.meta is None for each in s.contained),
+    "dom-5": lambda s: s.contained is None or all(each.meta is None for each in s.contained),
     "age-1": lambda s: s.code is not None and s.system == _UCUM and s.value is not None and s.value > 0,
     "drt-1": lambda s: not _has(s, "code") or (s.system == _UCUM and s.value is not None),
     "tim-1": _needs("duration", "durationUnit"),

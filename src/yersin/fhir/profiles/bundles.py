@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 from yersin.fhir import r4
 from yersin.fhir.path import Node
 
+from .addresses import is_absolute
 from .findings import Findings
 
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _REST = re.compile(r"(https?://.+?/)?([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]+))?\Z")
 
 
@@ -84,7 +84,7 @@ def judge_full(entry: Any, place: str, found: Findings) -> None:
     method = (entry.get("request") or {}).get("method")
     if not isinstance(full, str) or method == "PATCH":
         return
-    if not _ABSOLUTE.match(full):
+    if not is_absolute(full):
         found.add("invalid", f"{place}.fullUrl", f"A fullUrl is absolute; {full!r} is not")
         return
     rest = _REST.match(full)

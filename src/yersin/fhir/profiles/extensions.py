@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, Scene, compiled
 from yersin.fhir.path.operators import truth
 
+from .addresses import is_absolute
 from .parts import JSON, Part
+from .special import is_definition
 
 if TYPE_CHECKING:
     from .judging import Judge
 
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _OTHER_VERSION = re.compile(r"http://hl7\.org/fhir/(\d\.\d)/StructureDefinition/extension-(.+)\Z")
 #: elements of earlier versions that turn the meaning around, and are not in R4
 MODIFIERS = frozenset({
@@ -24,11 +25,6 @@ MODIFIERS = frozenset({
     "MedicationAdministration.notGiven", "MedicationAdministration.wasNotGiven", "MedicationStatement.notTaken",
     "MedicationStatement.wasNotTaken", "Patient.animal", "Procedure.notDone", "Procedure.notPerformed",
 })  # fmt: skip
-
-
-def is_absolute(url: str) -> bool:
-    """Whether the url of an extension stands for itself, and is no name of a part."""
-    return _ABSOLUTE.match(url) is not None
 
 
 def of_other_version(url: str) -> bool:
@@ -82,7 +78,7 @@ def _judge_parts(judge: Judge, node: Node, part: Part, place: str) -> None:
     names = {name for name, cut in child.slices.items()} | {_url(cut) for cut in child.slices.values()}
     for number, each in enumerate(node.value.get("extension") or ()):
         url = each.get("url")
-        if isinstance(url, str) and not _ABSOLUTE.match(url) and url not in names:
+        if isinstance(url, str) and not is_absolute(url) and url not in names:
             judge.found.add("invalid", f"{place}.extension[{number}]", f"{node.value['url']} has no part {url!r}")
 
 
@@ -98,8 +94,8 @@ def _judge_context(judge: Judge, parent: Node, definition: JSON, place: str, sce
         judge.found.add(
             "structure",
             place,
-            f"The extension {definition['url']} is not meant to stand here; it belongs to {allowed}",
-            "warning",
+            f"The extension {definition['url']} does not belong here; it belongs to {allowed}",
+            _severity(scene),
         )
     for text in definition.get("contextInvariant", ()):
         try:
@@ -113,6 +109,12 @@ def _judge_context(judge: Judge, parent: Node, definition: JSON, place: str, sce
                 f"The extension {definition['url']} is meant to stand only where this is true: {text}",
                 "warning",
             )
+
+
+def _severity(scene: Scene) -> str:
+    """Extensions of definitions have been allowed in more places since R4 was published."""
+    owner = scene.root_resource()
+    return "warning" if owner and is_definition(owner[0].kind.steps) else "error"
 
 
 def _is_here(context: JSON, parent: Node, place: str, scene: Scene) -> bool:

@@ -7,6 +7,7 @@ judge's: allowed targets of references, bindings, profiles of types, rules (`kep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
@@ -16,13 +17,14 @@ from yersin.fhir.path.model import is_inside
 from yersin.fhir.shapes import Element, shape
 from yersin.fhir.structs import SIBLING, Struct, astuple
 
-from .extensions import is_absolute, of_other_version
+from .addresses import is_absolute, is_whole
+from .extensions import of_other_version
 from .library import Library, Tree
 from .parts import Binding, Part
 from .published import BASE
 from .questionnaires import Questionnaires
-from .references import named_type, wanted
-from .special import IN_WORDS, PUBLISHED, surely_special
+from .references import is_formed, named_type, wanted
+from .special import IN_WORDS, PUBLISHED, is_definition, surely_special
 
 Surely = Callable[[Any], bool]
 _CODED: Mapping[str, Callable[[Any], Iterable[Any]]] = {
@@ -33,6 +35,8 @@ _CODED: Mapping[str, Callable[[Any], Iterable[Any]]] = {
 _PROFILES: dict[str, Surely] = {f"{BASE}SimpleQuantity": lambda quantity: quantity.comparator is None}
 
 
+_IS_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z").match
+_URIS = frozenset({"Uri", "Url", "Canonical"})
 #: elements of an extension, and the rule that all keep by `kept`
 _IN_EXTENSIONS = frozenset({"id", "extension", "url", "value[x]"})
 _OF_EXTENSIONS = frozenset({"ext-1"})
@@ -72,10 +76,20 @@ class Glance:
         self._tables: dict[type[Struct], _Table] = {}
         self._parts: dict[type[Struct], Part] = {}
         self._known: dict[str, Surely] = {}
+        self._places: dict[str, frozenset[str] | None] = {}
         self._known_of = library
+        #: types of what the resource that is looked at contains, by id
+        self._contained: dict[str, str] = {}
 
-    def is_sure(self, struct: Any) -> bool:
-        """Whether a parsed resource, or an element of one, surely has no error."""
+    def is_sure(self, resource: Any) -> bool:
+        """Whether a parsed resource surely has no error."""
+        inside = getattr(resource, "contained", None)
+        self._contained = {each.id: each.resourceType for each in inside} if inside else {}
+        if inside and (len(self._contained) < len(inside) or None in self._contained):
+            return False
+        return self._is_sure(resource)
+
+    def _is_sure(self, struct: Any) -> bool:
         table = self._tables.get(struct.__class__) or self._made(struct.__class__)
         for rule in table.rules:
             if not rule(struct):
@@ -98,7 +112,8 @@ class Glance:
 
     def _made(self, struct: type[Struct]) -> _Table:
         part = self._parts[struct] if is_inside(struct) else self._own.type(struct.__name__)
-        rules = [*kept.sure_of(struct), *self._in_words(struct)]
+        # ref-1 asks what `_refers` is asked, which knows the container
+        rules = [*(each for each in kept.sure_of(struct) if each is not kept.RULES["ref-1"]), *self._in_words(struct)]
         by_attribute = {element.attribute: element for element in shape(struct).values()}
         steps: list[tuple[int, Surely]] = []
         beside: list[tuple[int, Surely]] = []
@@ -118,6 +133,10 @@ class Glance:
             yield self._coding
         if struct is r4.QuestionnaireResponse:
             yield self._answers
+        if struct is r4.Reference:
+            yield _is_of_type
+        if is_definition(struct.__struct_fields__):
+            yield lambda definition: definition.url is None or is_absolute(definition.url)
         if struct.__name__ in IN_WORDS:
             yield _never
         if (special := surely_special(struct.__name__)) is not None:
@@ -125,11 +144,13 @@ class Glance:
 
     def _step(self, element: Element, part: Part) -> Surely | None:
         """What is asked of an element: what its definition says, then what stands in it."""
+        if element.attribute == "contained":
+            return _together([_claims_nothing, self._is_sure], many=True)
         if element.type in ("Resource", "AnyResource"):
             return _never
         below: Surely | None = None
         if not element.primitive or element.attribute.endswith(SIBLING):
-            below = self.is_sure
+            below = self._is_sure
         asked: list[Surely] = []
         named = self._child(element, part)
         if named is not None and element.attribute.endswith(SIBLING):
@@ -138,8 +159,12 @@ class Glance:
         elif named is not None:
             self._remember(element, named)
             asked = [*self._asked(element, named)]
-        if element.type == "Extension" and part.name != "Extension":
-            asked.append(lambda extension: is_absolute(extension.url))
+        elif element.type == "Reference":
+            asked = [self._refers(frozenset(r4.TYPE_NUMBER), is_any=True)]
+        if element.type in _URIS and not element.attribute.endswith(SIBLING):
+            asked.append(is_whole)
+        if element.type == "Extension":
+            asked.append(self._standing(part))
         if element.attribute == "modifierExtension":
             asked.append(self._is_unknown)
         return _together([*asked, *([below] if below else [])], many=element.many)
@@ -159,8 +184,9 @@ class Glance:
 
     def _asked(self, element: Element, part: Part) -> Iterator[Surely]:
         types = wanted(part, self._own) if element.type == "Reference" else []
-        if types and not {"Resource", "DomainResource"} & set(types):
-            yield _refers(frozenset(types))
+        if element.type == "Reference":
+            is_any = not types or bool({"Resource", "DomainResource"} & set(types))
+            yield self._refers(frozenset(r4.TYPE_NUMBER if is_any else types), is_any=is_any)
         binding = part.binding
         if binding is not None and (binding.most or binding.strength == "required") and not element.codes:
             yield self._bound(element, binding)
@@ -178,7 +204,7 @@ class Glance:
 
             def of_concept(value: Any) -> bool:
                 codes = [(each.system or "", each.code) for each in codings(value) if each.code]
-                return bool(codes) and all(any(member(*code, url) for code in codes) for url in sets)
+                return bool(codes) and all(any(code[0] and member(*code, url) for code in codes) for url in sets)
 
             return of_concept
         if element.primitive:
@@ -196,12 +222,13 @@ class Glance:
     def _answers(self, response: Any) -> bool:
         """Whether answers are judged by no questionnaire."""
         url = response.questionnaire
+        if url is not None and url[:1] == "#":
+            return False
         return url is None or (self._questionnaires is not None and self._questionnaires.is_surely_absent(url))
 
     def _extension(self, extension: Any) -> bool:
         """Whether an extension is unknown, and so judged by nobody, or has but the value that its definition asks for."""
-        if self._known_of is not self.library:
-            self._known, self._known_of = {}, self.library
+        self._freshen()
         url = extension.url
         if url is None:
             return False
@@ -209,6 +236,43 @@ class Glance:
         if known is None:
             known = self._known[url] = self._defined(url)
         return known(extension)
+
+    def _freshen(self) -> None:
+        """Forget what was known of extensions when others have been defined."""
+        if self._known_of is not self.library:
+            self._known, self._places, self._known_of = {}, {}, self.library
+
+    def _standing(self, part: Part) -> Surely:
+        """What is asked of extensions for where they stand."""
+        here = frozenset({"Element", part.name, str(part.own.get("path", part.name))})
+        is_inside_another = part.name == "Extension"
+
+        def surely(extension: Any) -> bool:
+            url = extension.url
+            if url is None or not is_absolute(url):
+                return is_inside_another and url is not None
+            self._freshen()
+            if url not in self._places:
+                self._places[url] = _places(self.library.find(url))
+            places = self._places[url]
+            return places is None or not places.isdisjoint(here)
+
+        return surely
+
+    def _refers(self, types: frozenset[str], *, is_any: bool) -> Surely:
+        def surely(value: Any) -> bool:
+            reference = value.reference
+            if reference is None:
+                return True
+            kind, _, rest = reference.partition("/")
+            if kind in types and _IS_ID(rest):
+                return True
+            if reference[:1] == "#":
+                return self._contained.get(reference[1:]) in types
+            actual = named_type(reference)
+            return (is_any or actual is None or actual in types) and is_formed(reference)
+
+        return surely
 
     def _defined(self, url: str) -> Surely:
         """What is asked of extensions of a url."""
@@ -224,10 +288,7 @@ class Glance:
 
 
 def _simple(tree: Tree) -> Surely:
-    """Tell extensions that hold one value of a type, or parts that do, of which nothing else is said.
-
-    Where they may stand is not asked: that is no error.
-    """
+    """Tell extensions that hold one value of a type, or parts that do, of which nothing else is said."""
     if tree.type != "Extension" or tree.part.own.get("isModifier"):
         return _never
     return _holding(tree.part)
@@ -316,17 +377,19 @@ def _each(one: Surely) -> Surely:
     return surely
 
 
-def _refers(types: frozenset[str]) -> Surely:
-    def surely(value: Any) -> bool:
-        reference = value.reference
-        if reference is None:
-            return True
-        kind, _, rest = reference.partition("/")
-        if kind in types and "/" not in rest:
-            return True
-        if reference[:1] == "#":
-            return False
-        actual = named_type(reference)
-        return actual is None or actual in types
+def _places(definition: Mapping[str, Any] | None) -> frozenset[str] | None:
+    """Elements that an extension may stand in, as far as they are named; None where nobody has defined it."""
+    if definition is None:
+        return None
+    named = [each.get("expression", "") for each in definition.get("context", ()) if each.get("type") == "element"]
+    return frozenset(named) if definition.get("context") else frozenset({"Element"})
 
-    return surely
+
+def _is_of_type(reference: Any) -> bool:
+    """Whether the type that a reference names is one, and that of what it refers to."""
+    said, address = reference.type, reference.reference
+    return said is None or (said in r4.TYPE_NUMBER and (address is None or address.startswith(f"{said}/")))
+
+
+def _claims_nothing(contained: Any) -> bool:
+    return contained.meta is None

@@ -17,7 +17,9 @@ from yersin.fhir.path.tree import children_named
 from yersin.fhir.problem import Issue
 
 from . import values
+from .addresses import judge_uri
 from .bundles import Bundle
+from .contained import judge_contained
 from .extensions import judge_extension
 from .findings import Findings
 from .library import Library, Tree
@@ -37,6 +39,7 @@ _SHORT_FORMS = frozenset({
     "TestScript.setup.action.operation.accept", "TestScript.setup.action.operation.contentType",
     "TestScript.setup.action.assert.contentType",
 })  # fmt: skip
+_URIS = frozenset({"uri", "url", "canonical"})
 _CODED = frozenset({"code", "Coding", "CodeableConcept", "Quantity", "string", "uri"})
 
 
@@ -96,6 +99,7 @@ class Judge:
         for tree in {tree.url: tree for tree in trees}.values():
             self._element(node, tree.part, place, scene, bundle)
         judge_special(node, place, self.found, self.library)
+        judge_contained(node.value, place, self.found)
         if node.kind.name == "QuestionnaireResponse" and node.value.get("questionnaire"):
             self._answers(node, place)
 
@@ -155,6 +159,8 @@ class Judge:
         kind = node.kind
         if not (kind.primitive and part.is_plain):
             self._value(node, part, place, scene)
+        if kind.name in _URIS:
+            judge_uri(node.value, place, self.found)
         if not kind.primitive:
             if not kind.is_resource and node.value.keys() <= _NO_CONTENT:
                 self.found.add("invariant", place, "ele-1: an element has a value or children")
@@ -388,7 +394,11 @@ class Judge:
     def _member(self, node: Node, url: str) -> bool | None:
         if self.terms is None:
             return None
-        told = [self.terms.member_of(system, code, url) for system, code in _codes(node)]
+        # a code without its system is none of a value set, but where the element is of the type code
+        told = [
+            (bool(system) or node.kind.primitive) and self.terms.member_of(system, code, url)
+            for system, code in _codes(node)
+        ]
         return True if True in told else None if None in told else False
 
 

@@ -1,21 +1,22 @@
-"""What FHIR says of some types in words only: code systems, value sets, profiles, search parameters, attachments.
+"""What FHIR says of some types in words only: code systems, value sets, vital signs, attachments and other data types.
 
-Sources: https://hl7.org/fhir/R4/codesystem.html, https://hl7.org/fhir/R4/valueset.html, https://hl7.org/fhir/R4/structuredefinition.html,
-https://hl7.org/fhir/R4/searchparameter.html, https://hl7.org/fhir/R4/datatypes.html#Attachment
+Sources: https://hl7.org/fhir/R4/codesystem.html, https://hl7.org/fhir/R4/valueset.html, https://hl7.org/fhir/R4/datatypes.html
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from yersin.fhir import r4
 from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, compiled
 
+from .addresses import is_absolute, is_system, judge_system
 from .bundles import judge_bundle
+from .conditions import judge_conditions
+from .defining import judge_parameter, judge_structure
 from .findings import Findings
 from .library import Library
 from .snomed import is_expression, is_snomed
@@ -25,7 +26,7 @@ Surely = Callable[[Any], bool]
 #: systems whose codes FHIR itself publishes
 PUBLISHED = ("http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/")
 #: types of which so much is said in words that only the judge can tell
-IN_WORDS = frozenset({"Bundle", "CodeSystem", "ValueSet", "StructureDefinition", "SearchParameter"})
+IN_WORDS = frozenset({"Bundle", "CodeSystem", "ValueSet", "StructureDefinition", "SearchParameter", "Questionnaire"})
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
 #: vital signs by their codes of SNOMED CT, and the codes of LOINC that R4 asks for
@@ -41,14 +42,17 @@ _KNOWN = {
     "notSelectable": "boolean", "parent": "code", "child": "code", "status": "code", "synonym": "code",
 }  # fmt: skip
 _CODE_FILTERS = frozenset({"is-a", "descendent-of", "is-not-a", "generalizes"})
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_ROOT = re.compile(r"(?<![\w.'/])([A-Z][A-Za-z]+)(?=\.)")
+_ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)[A-Za-z]\w*;").search
 _VARIABLE = re.compile(r"%([A-Za-z][\w-]*)")
 _BUILT_IN = frozenset({"resource", "rootResource", "context", "ucum", "sct", "loinc"})
 
 
 def judge_special(node: Node, place: str, found: Findings, library: Library) -> None:
     """Judge a resource by what is said of its type in words."""
+    url = node.value.get("url")
+    if isinstance(url, str) and is_definition(node.kind.steps) and not is_absolute(url):
+        words = f"A definition is known everywhere by its url, an absolute URI; {url!r} is none"
+        found.add("value", f"{place}.url", words)
     match node.kind.name:
         case "Bundle":
             judge_bundle(node, place, found)
@@ -57,11 +61,18 @@ def judge_special(node: Node, place: str, found: Findings, library: Library) -> 
         case "ValueSet":
             _value_set(node.value, place, found)
         case "StructureDefinition":
-            _structure(node.value, place, found, library)
+            judge_structure(node.value, place, found, library)
         case "SearchParameter":
-            _search_parameter(node.value, place, found)
+            judge_parameter(node.value, place, found)
         case "Observation":
             _vital_sign(node.value, place, found)
+        case "Questionnaire":
+            judge_conditions(node.value, place, found)
+
+
+def is_definition(elements: Container[str]) -> bool:
+    """Whether a type with these elements is one of definitions, which somebody publishes under a url."""
+    return "publisher" in elements and "url" in elements
 
 
 def is_told(resource: JSON) -> bool:
@@ -136,6 +147,7 @@ def _value_set(value: JSON, place: str, found: Findings) -> None:
     for kind in ("include", "exclude"):
         for number, part in enumerate((value.get("compose") or {}).get(kind) or ()):
             where = f"{place}.compose.{kind}[{number}]"
+            judge_system(part.get("system"), where, found)
             if part.get("system") == SNOMED:
                 for n, concept in enumerate(part.get("concept") or ()):
                     if not is_snomed(str(concept.get("code", ""))):
@@ -182,58 +194,6 @@ def _expression(expression: JSON, parameters: set[Any], place: str, found: Findi
         found.add("invalid", place, str(reason))
 
 
-# --- profiles and search parameters --------------------------------------------------------------------------------
-
-
-def _structure(value: JSON, place: str, found: Findings, library: Library) -> None:
-    differential = value.get("differential") or {}
-    if value.get("derivation") != "constraint" or not value.get("baseDefinition"):
-        return
-    kind = str(value.get("type", ""))
-    for number, element in enumerate(differential.get("element") or ()):
-        where = f"{place}.differential.element[{number}]"
-        if str(element.get("path", "")).partition(".")[0] != kind:
-            found.add("invalid", where, f"The path {element.get('path')} does not begin with {kind}")
-            return
-    _extension_kinds(value, place, found, library)
-    tree = library.made({**value, "snapshot": {}})
-    if tree is None:
-        return
-    for flaw in tree.flaws:
-        found.add("invalid", f"{place}.differential.element[{flaw.number}]", f"Nothing can be said of it: {flaw.words}")
-
-
-def _extension_kinds(value: JSON, place: str, found: Findings, library: Library) -> None:
-    """An extension is named where extensions of its kind, modifiers or others, stand."""
-    for part in ("differential", "snapshot"):
-        for number, element in enumerate((value.get(part) or {}).get("element") or ()):
-            last = str(element.get("path", "")).rpartition(".")[2]
-            if last not in ("extension", "modifierExtension"):
-                continue
-            for url in (url for each in element.get("type") or () for url in each.get("profile") or ()):
-                tree = library.tree(url)
-                if tree and bool(tree.part.own.get("isModifier")) != (last == "modifierExtension"):
-                    found.add(
-                        "invalid", f"{place}.{part}.element[{number}]", f"The extension {url} does not belong in {last}"
-                    )
-
-
-def _search_parameter(value: JSON, place: str, found: Findings) -> None:
-    text, bases = value.get("expression"), set(value.get("base") or ())
-    if not isinstance(text, str):
-        return
-    try:
-        compiled(text)
-    except (NotFHIRPath, CannotEvaluate) as reason:
-        found.add("invalid", f"{place}.expression", str(reason))
-        return
-    for name in sorted({each for each in _ROOT.findall(text) if each in r4.TYPE_NUMBER}):
-        if bases and name not in bases and not bases & {"Resource", "DomainResource"}:
-            found.add(
-                "invalid", f"{place}.expression", f"The expression begins at {name}, which is not among the bases"
-            )
-
-
 # --- vital signs ---------------------------------------------------------------------------------------------------
 
 
@@ -258,11 +218,16 @@ def _attachment(value: JSON, place: str, found: Findings) -> None:
             found.add("structure", f"{place}.size", f"The size is said to be {size}; the data have {actual} bytes")
 
 
+def _quantity(value: JSON, place: str, found: Findings) -> None:
+    judge_system(value.get("system"), place, found)
+
+
 def _identifier(value: JSON, place: str, found: Findings) -> None:
+    judge_system(value.get("system"), place, found)
     if (
         value.get("system") == "urn:ietf:rfc:3986"
         and isinstance(value.get("value"), str)
-        and not _URI.match(value["value"])
+        and not is_absolute(value["value"])
     ):
         found.add(
             "value", f"{place}.value", f"An identifier of urn:ietf:rfc:3986 is a whole URI; {value['value']!r} is none"
@@ -273,10 +238,14 @@ def _narrative(value: JSON, place: str, found: Findings) -> None:
     div = str(value.get("div", ""))
     if not re.sub(r"<[^>]*>|&nbsp;|&#160;|\s", "", re.sub(r"<img[^>]*>", "picture", div)):
         found.add("invariant", f"{place}.div", "txt-2: a narrative has some content")
+    if entity := _ENTITY(div):
+        words = f"{entity[0]} is an entity of HTML, which XML does not know: write the character itself"
+        found.add("invalid", f"{place}.div", words)
 
 
 def _coding(value: JSON, place: str, found: Findings) -> None:
     code = value.get("code")
+    judge_system(value.get("system"), place, found)
     if (
         value.get("system") == SNOMED
         and isinstance(code, str)
@@ -291,6 +260,7 @@ ELEMENTS: Mapping[str, Callable[[JSON, str, Findings], None]] = {
     "Coding": _coding,
     "Identifier": _identifier,
     "Narrative": _narrative,
+    **dict.fromkeys(("Quantity", "Age", "Count", "Distance", "Duration"), _quantity),
 }
 
 
@@ -311,10 +281,29 @@ def _surely_vital_sign(observation: Any) -> bool:
     return not any(each.system == SNOMED and each.code in _VITAL for each in codings)
 
 
+def _surely_coding(coding: Any) -> bool:
+    system = coding.system
+    if system is None:
+        return True
+    return is_system(system) and (system != SNOMED or coding.code is None or _is_snomed(coding.code))
+
+
+def _surely_identifier(identifier: Any) -> bool:
+    system, value = identifier.system, identifier.value
+    if system is None:
+        return True
+    return is_system(system) and (system != "urn:ietf:rfc:3986" or value is None or is_absolute(value))
+
+
+def _surely_quantity(quantity: Any) -> bool:
+    return quantity.system is None or is_system(quantity.system)
+
+
 _SURELY: Mapping[str, Surely] = {
     "Attachment": lambda s: s.data is None or s.size is None,
-    "Coding": lambda s: s.system != SNOMED or s.code is None or _is_snomed(s.code),
-    "Identifier": lambda s: s.system != "urn:ietf:rfc:3986" or s.value is None or _URI.match(s.value) is not None,
-    "Narrative": lambda s: _SHOWN(s.div) is not None,
+    "Coding": _surely_coding,
+    "Identifier": _surely_identifier,
+    "Narrative": lambda s: _SHOWN(s.div) is not None and ("&" not in s.div or _ENTITY(s.div) is None),
+    **dict.fromkeys(("Quantity", "Age", "Count", "Distance", "Duration"), _surely_quantity),
     "Observation": _surely_vital_sign,
 }

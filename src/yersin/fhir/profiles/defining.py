@@ -1,0 +1,83 @@
+"""What FHIR says in words of profiles and search parameters.
+
+Sources: https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/searchparameter.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from yersin.fhir import r4
+from yersin.fhir.path import CannotEvaluate, NotFHIRPath, compiled
+
+from .findings import Findings
+from .library import Library
+
+JSON = Mapping[str, Any]
+_ROOT = re.compile(r"(?<![\w.'/])([A-Z][A-Za-z]+)(?=\.)")
+#: what these elements hold is of another type each time
+_ABSTRACT = frozenset({"Resource", "DomainResource", "Element", "BackboneElement"})
+
+
+def judge_structure(value: JSON, place: str, found: Findings, library: Library) -> None:
+    """Judge a profile: its paths, the kinds of its extensions, the profiles of its types."""
+    differential = value.get("differential") or {}
+    if value.get("derivation") != "constraint" or not value.get("baseDefinition"):
+        return
+    kind = str(value.get("type", ""))
+    for number, element in enumerate(differential.get("element") or ()):
+        where = f"{place}.differential.element[{number}]"
+        if str(element.get("path", "")).partition(".")[0] != kind:
+            found.add("invalid", where, f"The path {element.get('path')} does not begin with {kind}")
+            return
+    _extension_kinds(value, place, found, library)
+    _type_profiles(value, place, found, library)
+    tree = library.made({**value, "snapshot": {}})
+    if tree is None:
+        return
+    for flaw in tree.flaws:
+        found.add("invalid", f"{place}.differential.element[{flaw.number}]", f"Nothing can be said of it: {flaw.words}")
+
+
+def _extension_kinds(value: JSON, place: str, found: Findings, library: Library) -> None:
+    """An extension is named where extensions of its kind, modifiers or others, stand."""
+    for part in ("differential", "snapshot"):
+        for number, element in enumerate((value.get(part) or {}).get("element") or ()):
+            last = str(element.get("path", "")).rpartition(".")[2]
+            if last not in ("extension", "modifierExtension"):
+                continue
+            for url in (url for each in element.get("type") or () for url in each.get("profile") or ()):
+                tree = library.tree(url)
+                if tree and bool(tree.part.own.get("isModifier")) != (last == "modifierExtension"):
+                    found.add(
+                        "invalid", f"{place}.{part}.element[{number}]", f"The extension {url} does not belong in {last}"
+                    )
+
+
+def judge_parameter(value: JSON, place: str, found: Findings) -> None:
+    """Judge the expression of a search parameter."""
+    text, bases = value.get("expression"), set(value.get("base") or ())
+    if not isinstance(text, str):
+        return
+    try:
+        compiled(text)
+    except (NotFHIRPath, CannotEvaluate) as reason:
+        found.add("invalid", f"{place}.expression", str(reason))
+        return
+    for name in sorted({each for each in _ROOT.findall(text) if each in r4.TYPE_NUMBER}):
+        if bases and name not in bases and not bases & {"Resource", "DomainResource"}:
+            found.add(
+                "invalid", f"{place}.expression", f"The expression begins at {name}, which is not among the bases"
+            )
+
+
+def _type_profiles(value: JSON, place: str, found: Findings, library: Library) -> None:
+    """What an element of a type is asked to be is a profile of that type."""
+    for number, element in enumerate((value.get("differential") or {}).get("element") or ()):
+        for each in element.get("type") or ():
+            code, where = each.get("code"), f"{place}.differential.element[{number}]"
+            for url in each.get("profile") or () if code not in _ABSTRACT else ():
+                if (tree := library.tree(url)) and tree.type != code:
+                    found.add("invalid", where, f"{url} is a profile of {tree.type}; the element is {code}")
