@@ -73,7 +73,8 @@ def is_sure(body: Any) -> bool:
         ({**PATIENT, "identifier": [{"system": WHOLE.upper().replace("URN:UUID", "urn:uuid"), "value": "1"}]},
          "Patient.identifier[0].system"),
         ({**PATIENT, "identifier": [{"system": "urn:oid:1.x", "value": "1"}]}, "Patient.identifier[0].system"),
-        ({**PATIENT, "extension": [{"url": "urn:x", "valueQuantity": {"value": 1, "system": "ucum"}}]}, "Patient.extension[0].value.system"),
+        ({**PATIENT, "extension": [{"url": "urn:x", "valueQuantity": {"value": 1, "system": "ucum"}}]},
+         "Patient.extension[0].value.system"),
         ({**PATIENT, "extension": [{"url": "urn:x", "valueUri": "urn:oid:"}]}, "Patient.extension[0].value"),
         (refer("Patient/a/b"), "Condition.subject.reference"),
         (refer("Patient/a_b"), "Condition.subject.reference"),
@@ -97,7 +98,8 @@ def is_sure(body: Any) -> bool:
         ({**QUESTIONS, "item": [item("1", "9")]}, "Questionnaire.item[0].enableWhen[0].question"),
         ({**QUESTIONS, "item": [item("1", "1")]}, "Questionnaire.item[0].enableWhen[0].question"),
         ({**QUESTIONS, "item": [item("1", "2", item("2"))]}, "Questionnaire.item[0].enableWhen[0].question"),
-        ({"resourceType": "ValueSet", "status": "active", "compose": {"include": [{"system": "#c"}]}}, "ValueSet.compose.include[0].system"),
+        ({"resourceType": "ValueSet", "status": "active", "compose": {"include": [{"system": "#c"}]}},
+         "ValueSet.compose.include[0].system"),
     ],
     ids=str,
 )  # fmt: skip
@@ -110,8 +112,9 @@ def test_what_words_forbid_is_found_and_never_sure(body: Any, place: str) -> Non
 @pytest.mark.parametrize(
     "body",
     [
-        {**PATIENT, "identifier": [{"system": WHOLE, "value": "1"}, {"system": "urn:oid:0.1.2", "value": "1"}, {"system": "urn:x", "value": "1"}]},
-        {**PATIENT, "extension": [{"url": "urn:x", "valueQuantity": {"value": 1, "system": "http://x.org"}}, {"url": WHOLE, "valueUri": "x"}]},
+        {**PATIENT, "identifier": [{"system": each, "value": "1"} for each in (WHOLE, "urn:oid:0.1.2", "urn:x")]},
+        {**PATIENT, "extension": [{"url": "urn:x", "valueQuantity": {"value": 1, "system": "http://x.org"}}]},
+        {**PATIENT, "extension": [{"url": WHOLE, "valueUri": "x"}]},
         refer("Patient/x/_history/2"),
         refer("Patient?identifier=x"),
         refer("http://x.org/fhir/Patient/x"),
