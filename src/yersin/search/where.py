@@ -15,8 +15,8 @@ from yersin.store.schema import SHORT_SPAN, long_span, range_table
 from .page import Criterion
 from .tokens import hashes
 
-#: no single date, however partial, covers more
-_LONGEST = timedelta(days=366)
+#: what a whole date covers; no single date, however partial, covers more than the other
+_DAY, _LONGEST = timedelta(days=1), timedelta(days=366)
 _BEYOND = timedelta(microseconds=1)
 
 
@@ -80,7 +80,9 @@ class Where:
         if not self.since:
             return until
         since = max(self.since)
-        short = [f"r.d_lo > {self.sql.arg(shifted(since, -SHORT_SPAN), 'timestamptz')}", *until]
+        # what is short of single dates is one day: an hour more would read everybody of the day before
+        reach = _DAY if self.calendar else SHORT_SPAN
+        short = [f"r.d_lo > {self.sql.arg(shifted(since, -reach), 'timestamptz')}", *until]
         # a bound that both sides shared would be taken out of the OR, and then neither side be seen to be narrow
         later = [f"r.d_lo < {self.sql.arg(shifted(min(self.before), _BEYOND), 'timestamptz')}"] if self.before else []
         long = [long_span("r."), *later]
