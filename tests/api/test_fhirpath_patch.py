@@ -76,6 +76,54 @@ def test_parts_of_lists_and_choices() -> None:
     assert patched(PATIENT, operation("delete", path="Patient.birthDate")) == PATIENT
 
 
+ANY: list[tuple[str, dict[str, Any], str, Any]] = [
+    ("replace", {"path": "Patient.name.where(use = 'official').given[1]", "value": "C"}, "name[0].given", ["A", "C"]),
+    ("delete", {"path": "Patient.name.given.first()"}, "name[0].given", ["B"]),
+    ("delete", {"path": "name.given.where($this = 'A')"}, "name[0].given", ["B"]),
+    ("delete", {"path": "Patient.name.where(use = 'old').family.first()"}, "name[1].keys", ["use"]),
+    ("replace", {"path": "Patient.descendants().ofType(HumanName).where(use = 'old')", "value": {"valueHumanName": {"text": "Y"}}},
+     "name[1].text", "Y"),
+    ("replace", {"path": "Patient.deceased.ofType(boolean)", "value": {"valueBoolean": True}}, "deceasedBoolean", True),
+    ("delete", {"path": "Patient.extension('urn:a').value"}, "extension[0].keys", ["url"]),
+    ("replace", {"path": "Patient.extension('urn:a').value.ofType(string)", "value": {"valueString": "z"}},
+     "extension[0].valueString", "z"),
+    ("replace", {"path": "Patient.birthDate.extension('urn:t').value", "value": {"valueTime": "09:00:00"}},
+     "_birthDate.extension[0].valueTime", "09:00:00"),
+    ("add", {"path": "Patient.active", "name": "id", "value": "x"}, "_active.id", "x"),
+    ("add", {"path": "Patient.name[0].given[0]", "name": "id", "value": "a"}, "name[0]._given[0].id", "a"),
+    ("insert", {"path": "Patient.name.given", "index": 2, "value": "C"}, "name[0].given", None),
+    ("insert", {"path": "Patient.name.where(true)", "index": 0, "value": {"valueHumanName": {"text": "N"}}}, "name[0].text", "N"),
+    ("insert", {"path": "Patient.telecom", "index": 0, "value": {"valueContactPoint": {"value": "1"}}}, "telecom[0].value", "1"),
+    ("move", {"path": "Patient.name.first().given", "source": 1, "destination": 0}, "name[0].given", ["B", "A"]),
+    ("delete", {"path": "Patient.contained.where(id = 'o').name"}, "contained[0].keys", ["resourceType", "id"]),
+    ("replace", {"path": "Patient.contained.ofType(Organization).name", "value": "P"}, "contained[0].name", "P"),
+    ("delete", {"path": "Patient.name.skip(1).take(1)"}, "name", [{"use": "official", "given": ["A", "B"], "_given": [None, {"id": "b"}]}]),
+]  # fmt: skip
+FULL = {
+    **PATIENT,
+    "birthDate": "1990-01-01",
+    "_birthDate": {"extension": [{"url": "urn:t", "valueTime": "08:00:00"}]},
+    "extension": [{"url": "urn:a", "valueString": "x"}],
+    "contained": [{"resourceType": "Organization", "id": "o", "name": "O"}],
+}
+
+
+def at(document: Any, place: str) -> Any:
+    """What stands at `a[0].b`; at `keys` the names of what is there."""
+    for step in place.replace("]", "").replace("[", ".").split("."):
+        document = list(document) if step == "keys" else document[int(step) if step.isdigit() else step]
+    return document
+
+
+@pytest.mark.parametrize(("kind", "parts", "place", "wanted"), ANY)
+def test_any_path_names_what_it_finds(kind: str, parts: dict[str, Any], place: str, wanted: Any) -> None:
+    if wanted is None:
+        with pytest.raises(Problem, match="2 lists"):
+            patched(FULL, operation(kind, **parts))
+        return
+    assert at(patched(FULL, operation(kind, **parts)), place) == wanted
+
+
 @pytest.mark.parametrize(
     ("kind", "parts"),
     [
@@ -91,12 +139,26 @@ def test_parts_of_lists_and_choices() -> None:
         ("insert", {"path": "Patient.name[0].given", "index": 3, "value": "x"}),
         ("insert", {"path": "Patient.active", "index": 0, "value": {"valueBoolean": True}}),
         ("move", {"path": "Patient.name", "source": 0, "destination": 2}),
+        ("move", {"path": "Patient.name.take(1)", "source": 0, "destination": 0}),
+        ("replace", {"path": "Patient.name.count()", "value": "x"}),
+        ("replace", {"path": "Patient.active.not()", "value": {"valueBoolean": True}}),
+        ("delete", {"path": "Patient.active.toString()"}),
+        ("add", {"path": "Patient.name.count()", "name": "id", "value": "x"}),
+        ("delete", {"path": "%resource"}),
+        ("delete", {"path": "Patient.where(conformsTo('urn:x')).name"}),
     ],
 )
 def test_what_cannot_be_done_is_refused(kind: str, parts: dict[str, Any]) -> None:
     with pytest.raises(Problem) as refused:
         patched(PATIENT, operation(kind, **parts))
     assert refused.value.status == 422
+
+
+def test_a_patch_that_goes_through_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fhirpath_patch, "ELEMENTS", 10)
+    with pytest.raises(Problem, match="may hold 0 operations") as refused:
+        patched(PATIENT, operation("delete", path="Patient.active"))
+    assert refused.value.status == 413
 
 
 def test_what_is_no_patch_is_refused() -> None:

@@ -1,26 +1,27 @@
 """FHIRPath Patch: operations in a Parameters resource on the JSON of a resource. Source: https://hl7.org/fhir/R4/fhirpatch.html
 
-A path names elements by FHIRPath. An element lies in a slot: the object that holds it, its name there, and its place
-where it repeats. Values of primitives and what stands beside them (id, extensions) go together.
+A path names elements by any FHIRPath (see `fhirpath_slots`). Values of primitives and what stands beside them (id,
+extensions) go together.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, compiled
+from yersin.fhir.path import CannotEvaluate, NotFHIRPath
 from yersin.fhir.problem import Problem, problem
 from yersin.fhir.shapes import Element, shape, struct_of
 from yersin.fhir.structs import Struct
 
 from . import json_patch
+from .fhirpath_slots import Document, Slot, elements, filled, values_at
 
 #: operations of one patch
 OPERATIONS = 1000
-_LAST = re.compile(r"(?P<parent>.+)\.(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\[(?P<index>[0-9]{1,6})\])?", re.DOTALL)
+#: elements that one patch may go through, all its operations together: about two seconds
+ELEMENTS = 500_000
 _NEEDED: Mapping[str, Sequence[str]] = {
     "add": ("path", "name", "value"),
     "insert": ("path", "index", "value"),
@@ -47,15 +48,6 @@ class Operation:
         if not isinstance(found, int) or isinstance(found, bool):
             raise problem("value", f"{name} must be a whole number.")
         return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """Where an element lies."""
-
-    holder: dict[str, Any]
-    element: Element
-    place: int | None = None
 
 
 def operations(raw: bytes) -> list[Operation]:
@@ -92,96 +84,20 @@ def _value(part: Mapping[str, Any]) -> tuple[str, Any]:
 
 
 def apply(document: dict[str, Any], listed: Sequence[Operation]) -> dict[str, Any]:
-    """Patch a resource in place. Raises Problem (422) naming the operation that cannot be done."""
+    """Patch a resource in place. Raises Problem: 422 naming the operation that cannot be done, 413 where they are too many."""
+    seen = 0
     for number, one in enumerate(listed):
         try:
-            _DO[one.kind](_Document(document), one)
+            there = Document(document)
+            seen += there.size
+            if seen > ELEMENTS:
+                text = f"A patch of so large a resource may hold {number} operations like these; send the others by themselves."
+                raise problem("too-costly", text, status=413)
+            _DO[one.kind](there, one)
         except (LookupError, CannotEvaluate, NotFHIRPath) as error:
             text = f"Operation {number} ({one.kind}) cannot be done: {error.args[0] if error.args else error}."
             raise Problem(problem("processing", text).issues, status=422) from error
     return document
-
-
-class _Document:
-    """A resource, and where each of its objects lies."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.root = document
-        self.structs: dict[int, type[Struct]] = {}
-        self.slots: dict[int, Slot] = {}
-        self._walk(document, struct_of(document["resourceType"]))
-
-    def _walk(self, value: dict[str, Any], struct: type[Struct]) -> None:
-        self.structs[id(value)] = struct
-        for name, element in shape(struct).items():
-            inside = value.get(name)
-            for place, each in enumerate(inside if isinstance(inside, list) else [inside]):
-                if isinstance(each, dict):
-                    self.slots[id(each)] = Slot(holder=value, element=element, place=place if element.many else None)
-                    self._walk(each, _struct(element, each))
-
-    def holders(self, path: str) -> list[dict[str, Any]]:
-        """Objects that a path names."""
-        found = compiled(path)(self.root)
-        if not all(isinstance(node, Node) and isinstance(node.value, dict) for node in found):
-            raise LookupError(f"{path} names values, where elements that hold others are needed")
-        return [node.value for node in found]
-
-    def found(self, path: str) -> list[Slot]:
-        """Slots of the elements that a path names."""
-        last = _LAST.fullmatch(path.strip())
-        if last is None:
-            holders = self.holders(path)
-            if any(holder is self.root for holder in holders):
-                raise LookupError("the whole resource cannot be changed by one operation")
-            return [self.slots[id(holder)] for holder in holders]
-        slots = [slot for holder in self.holders(last["parent"]) for slot in self._named(holder, last["name"])]
-        return slots if last["index"] is None else slots[int(last["index"]) :][:1]
-
-    def _named(self, holder: dict[str, Any], name: str) -> Iterator[Slot]:
-        for element in self.elements(holder, name):
-            count = max(len(_list(holder, element.name)), len(_list(holder, f"_{element.name}")))
-            if element.many:
-                yield from (Slot(holder=holder, element=element, place=place) for place in range(count))
-            elif element.name in holder or f"_{element.name}" in holder:
-                yield Slot(holder=holder, element=element)
-
-    def elements(self, holder: dict[str, Any], name: str) -> list[Element]:
-        """Elements of an object by a name; all values of a choice by its stem. Raises LookupError where there is none."""
-        struct = self.structs[id(holder)]
-        found = [e for key, e in shape(struct).items() if key[0] != "_" and name in (key, e.path)]
-        if not found:
-            raise LookupError(f"{struct.__name__} has no element {name}")
-        return found
-
-    def one(self, path: str) -> Slot:
-        """The one slot that a path names."""
-        slots = self.found(path)
-        if len(slots) != 1:
-            raise LookupError(f"{path} names {len(slots)} elements, and not one")
-        return slots[0]
-
-    def list_at(self, path: str) -> tuple[dict[str, Any], Element]:
-        """Object and element of the list that a path names."""
-        last = _LAST.fullmatch(path.strip())
-        if last is None or last["index"] is not None:
-            raise LookupError(f"{path} names no list")
-        holders = self.holders(last["parent"])
-        if len(holders) != 1:
-            raise LookupError(f"{path} names {len(holders)} lists, and not one")
-        (element,) = self.elements(holders[0], last["name"])[:1]
-        if not element.many:
-            raise LookupError(f"{element.name} does not repeat")
-        return holders[0], element
-
-
-def _struct(element: Element, value: Mapping[str, Any]) -> type[Struct]:
-    return struct_of(value["resourceType"]) if element.type == "Resource" else struct_of(element.type)
-
-
-def _list(holder: Mapping[str, Any], name: str) -> list[Any]:
-    found = holder.get(name)
-    return found if isinstance(found, list) else []
 
 
 def _given(one: Operation, element: Element) -> tuple[Any, Any]:
@@ -205,7 +121,7 @@ def _anonymous(parts: Sequence[Mapping[str, Any]], struct: type[Struct]) -> dict
         element = known[name]
         if not kind and not element.primitive:
             value = _anonymous(value or (), struct_of(element.type))
-        _place(made, element, len(_list(made, name)) if element.many else None, (value, part.get(f"_value{kind}")))
+        _place(made, element, len(values_at(made, name)) if element.many else None, (value, part.get(f"_value{kind}")))
     return made
 
 
@@ -218,7 +134,7 @@ def _place(holder: dict[str, Any], element: Element, place: int | None, pair: tu
             if value is not None:
                 holder[name] = value
         return
-    count = max(len(_list(holder, name)) for name in names)
+    count = max(len(values_at(holder, name)) for name in names)
     for name, value in zip(names, pair, strict=True):
         if value is None and name not in holder:
             continue
@@ -234,35 +150,35 @@ def _take(slot: Slot) -> tuple[Any, Any]:
         return slot.holder.pop(names[0], None), slot.holder.pop(names[1], None)
     taken = []
     for name in names:
-        values = _list(slot.holder, name)
+        values = values_at(slot.holder, name)
         taken.append(values.pop(slot.place) if slot.place < len(values) else None)
         if name in slot.holder and not any(each is not None for each in values):
             del slot.holder[name]
     return taken[0], taken[1]
 
 
-def _add(document: _Document, one: Operation) -> None:
+def _add(document: Document, one: Operation) -> None:
     path, name = one.text("path"), one.text("name")
     holders = document.holders(path)
     if len(holders) != 1:
         raise LookupError(f"{path} names {len(holders)} elements, and not one")
-    (holder,) = holders
-    named = document.elements(holder, name)
+    holder, struct = holders[0]
+    named = elements(struct, name)
     kind = _value(one.parts["value"])[0]
     element = next((e for e in named if e.name in (name, f"{name}{kind}")), None)
     if element is None:
         raise LookupError(f"{name} cannot be a {kind}")
     if not element.many and any(e.name in holder or f"_{e.name}" in holder for e in named):
         raise LookupError(f"{name} is there already; replace it")
-    count = max(len(_list(holder, element.name)), len(_list(holder, f"_{element.name}")))
+    count = max(len(values_at(holder, element.name)), len(values_at(holder, f"_{element.name}")))
     _place(holder, element, count if element.many else None, _given(one, element))
 
 
-def _insert(document: _Document, one: Operation) -> None:
-    holder, element = document.list_at(one.text("path"))
+def _insert(document: Document, one: Operation) -> None:
+    slot = document.list_at(one.text("path"))
     index = one.number("index")
-    _check(index, len(_list(holder, element.name)))
-    _place(holder, element, index, _given(one, element))
+    _check(index, len(list(filled(slot.holder, slot.struct, slot.element))))
+    _place(slot.holder, slot.element, index, _given(one, slot.element))
 
 
 def _check(index: int, last: int) -> None:
@@ -270,7 +186,7 @@ def _check(index: int, last: int) -> None:
         raise LookupError(f"the list has no place {index}; its places go to {last}")
 
 
-def _delete(document: _Document, one: Operation) -> None:
+def _delete(document: Document, one: Operation) -> None:
     slots = document.found(one.text("path"))
     if len(slots) > 1:
         raise LookupError(f"{one.text('path')} names {len(slots)} elements, and not one")
@@ -278,29 +194,28 @@ def _delete(document: _Document, one: Operation) -> None:
         _take(slot)
 
 
-def _replace(document: _Document, one: Operation) -> None:
+def _replace(document: Document, one: Operation) -> None:
     slot = document.one(one.text("path"))
     element = slot.element
     kind = _value(one.parts["value"])[0]
     if element.choice and kind:
         # another way of the choice may take the place of the one that is there
-        named = document.elements(slot.holder, element.choice)
+        named = elements(slot.struct, element.choice)
         element = next((e for e in named if e.name == f"{element.choice}{kind}"), element)
     _take(slot)
     _place(slot.holder, element, slot.place, _given(one, element))
 
 
-def _move(document: _Document, one: Operation) -> None:
-    holder, element = document.list_at(one.text("path"))
+def _move(document: Document, one: Operation) -> None:
+    slot = document.list_at(one.text("path"))
     source, destination = one.number("source"), one.number("destination")
-    last = len(_list(holder, element.name)) - 1
+    last = len(list(filled(slot.holder, slot.struct, slot.element))) - 1
     _check(source, last)
     _check(destination, last)
-    pair = _take(Slot(holder=holder, element=element, place=source))
-    _place(holder, element, destination, pair)
+    _place(slot.holder, slot.element, destination, _take(replace(slot, place=source)))
 
 
-_DO: Mapping[str, Callable[[_Document, Operation], None]] = {
+_DO: Mapping[str, Callable[[Document, Operation], None]] = {
     "add": _add,
     "insert": _insert,
     "delete": _delete,

@@ -8,7 +8,7 @@ Sources: https://hl7.org/fhirpath/N1/ (Normative 2.0.0), https://hl7.org/fhir/R4
 from __future__ import annotations
 
 from .calling import Function, single, text
-from .expression import Expression, compiled
+from .expression import Expression, compiled, last_step
 from .items import Items, Node, plain
 from .quantities import Quantity
 from .refusal import CannotEvaluate, NotFHIRPath
@@ -30,6 +30,7 @@ __all__ = [
     "Temporal",
     "Terms",
     "compiled",
+    "last_step",
     "plain",
     "single",
     "text",

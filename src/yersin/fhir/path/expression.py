@@ -9,7 +9,7 @@ from typing import Any
 
 from .calling import Code, Function
 from .compiling import Compiler
-from .grammar import parse
+from .grammar import Dot, Name, Special, parse
 from .items import Items, item, plain
 from .operators import truth
 from .refusal import impossible
@@ -71,3 +71,20 @@ def _compiled(
 ) -> Expression:
     compiler = Compiler(known=known, more=functions, ordered=strict)
     return Expression(text=text, code=compiler.code(parse(text)), strict=strict)
+
+
+@lru_cache(maxsize=1024)
+def last_step(text: str) -> tuple[Expression, str] | None:
+    """Split an expression that ends with the name of an element: what comes before, and the name; None for others.
+
+    It is strict. Raises NotFHIRPath, or CannotEvaluate for what is not there.
+    """
+    match parse(text):
+        case Dot(left=before, right=Name(name=name)):
+            pass
+        case Name(name=name) if name[:1].islower():
+            before = Special("$this")
+        case _:
+            return None
+    code = Compiler(known=None, more={}, ordered=True).code(before)
+    return Expression(text=text, code=code, strict=True), name
