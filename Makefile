@@ -8,7 +8,7 @@ INSTALL := $(BIN)/uv pip install -q --python $(BIN)/python
 SIDE_BY_SIDE ?= 2
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup demo run check fix test test-all lock generate conformance bench clean
+.PHONY: help setup parquet demo run check fix test test-all lock generate conformance bench clean
 
 help:  ## Print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -36,6 +36,9 @@ $(BIN)/uv: requirements-setup.lock
 
 setup: .venv/.product  ## Install what Yersin needs into .venv and bundle the front end
 	@$(BIN)/python tools/bundle.py
+
+parquet: setup  ## Install what writes Parquet files of views (DuckDB, 70 MB)
+	$(INSTALL) --require-hashes -r requirements-parquet.lock
 
 demo: setup  ## Load a small invented country and serve it on http://127.0.0.1:8000
 	@exec $(BIN)/yersin demo
@@ -82,6 +85,7 @@ bench: .venv/.development setup  ## Run the benchmarks; each prints a table and 
 lock: $(BIN)/uv  ## Renew the lock files (hashes, no addresses)
 	printf 'uv\nhatchling\neditables\n' | $(LOCK) - -o requirements-setup.lock
 	$(LOCK) pyproject.toml -o requirements.lock
+	echo 'duckdb>=2' | $(LOCK) - -o requirements-parquet.lock
 	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 	echo smart-fetch | $(LOCK) - -o tests/clients/requirements.lock
 

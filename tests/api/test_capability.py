@@ -103,8 +103,10 @@ def test_definitions_tell_what_the_registry_asks(api):
         assert found["affectsState"] is operation.affects_state
         assert {level for level in ("system", "type", "instance") if found[level]} == operation.levels
         assert found.get("resource", []) == ["Resource" if name == EVERY else name for name in operation.types]
-        taken = {p["name"]: (p["type"], p["min"], p["max"]) for p in found.get("parameter", ()) if p["use"] == "in"}
-        wanted = {i.name: (i.type, int(i.required), "*" if i.repeats else "1") for i in operation.inputs}
+        taken = {p["name"]: (p.get("type"), p["min"], p["max"]) for p in found.get("parameter", ()) if p["use"] == "in"}
+        wanted = {
+            i.name: (None if i.parts else i.type, int(i.required), "*" if i.repeats else "1") for i in operation.inputs
+        }
         assert wanted.items() <= taken.items()
         assert set(taken) - set(wanted) <= {"resource"}
         assert found.get("base", operation.definition) == operation.definition

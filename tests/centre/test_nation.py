@@ -150,3 +150,42 @@ def test_the_map_has_the_archipelagos_and_the_table_a_dated_source(analyst):
     sources = page.partition("sources")[2].partition("</ol>")[0]
     assert re.search(r"20\d\d", sources)
     assert "hư cấu" in page
+
+
+# --- files of views ------------------------------------------------------------------------------------------------
+
+
+def test_an_analyst_gets_files_of_the_views_in_the_browser(house, analyst):
+    analyst.cookies.set("language", "vi")
+    text = analyst.get("/centre/views").text
+    assert 'value="person" checked' in text
+    assert "Một người: năm sinh" in text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', text)
+    assert token is not None
+    form = {"csrf_token": token[1], "kind": "csv"}
+    nothing = analyst.post("/centre/views", data=form)
+    assert nothing.status_code == 422
+    assert "Hãy chọn ít nhất một bảng" in nothing.text
+    assert analyst.post("/centre/views", data={**form, "view": ["person", "facility"]}).status_code == 303
+    deadline = time.monotonic() + 60
+    while "hx-trigger" in (found := analyst.get("/centre/views/files").text):
+        assert "Đang tạo" in found
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    places = dict(re.findall(r'href="(/fhir/bulkdata/[^"]+)" download>([^<]+)<', found))
+    assert sorted(places.values()) == ["facility.1.csv", "person.0.csv"]
+    place = next(place for place, name in places.items() if name.startswith("person"))
+    answer = analyst.get(place)
+    assert answer.headers["content-disposition"].startswith('attachment; filename="person.')
+    assert len(list(csv.DictReader(io.StringIO(answer.text)))) > 100
+    job = re.search(r'name="job" value="([^"]+)"', found)
+    assert job is not None
+    assert analyst.post("/centre/views/remove", data={**form, "job": job[1]}).status_code == 303
+    assert job[1] not in analyst.get("/centre/views").text
+    assert analyst.get(place).status_code == 404
+
+
+def test_nobody_else_gets_files_of_views(house):
+    administrator = house.signed_in("quantri")
+    assert administrator.get("/centre/views").status_code == 403
+    assert "/centre/views" not in administrator.get("/").text

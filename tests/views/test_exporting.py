@@ -25,7 +25,7 @@ from yersin.guard.who import Who
 from yersin.guard.who import system as the_system
 from yersin.guard.writing import Create
 from yersin.settings import Settings
-from yersin.views import definition, exporting, feed, parquet
+from yersin.views import definition, feed, kept, parquet
 from yersin.views.exporting import LATEST, MANIFEST, export
 from yersin.views.feed import Feed
 from yersin.views.tables import View, house_views
@@ -99,7 +99,7 @@ def filled(run, database_url, keys_dir):
 def exported(run, filled, tmp_path):
     """Export as the system, or as someone else; answers the manifest."""
 
-    def go(*names, who=None, folder=tmp_path, part=exporting.PART, told=lambda *_: None):
+    def go(*names, who=None, folder=tmp_path, part=kept.PART, told=lambda *_: None):
         access = filled.access(who or the_system("HSYSADMIN"))
         return run(export(access, folder, names, told, part=part))
 

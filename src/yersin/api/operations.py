@@ -39,7 +39,7 @@ _INSTANCE = 3
 class Input:
     """A parameter that an operation takes or answers. `type` is a primitive, a datatype, or `Resource` or a type of resource.
 
-    An answer may consist of `parts` in place of a value.
+    It may consist of `parts` in place of a value; one that is asked with is handed on as it was sent.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Operation:
     @property
     def id(self) -> str:
         """Id of its OperationDefinition here: the end of the address where it is defined, behind a word of ours."""
-        return OURS + re.split("[/:]", self.definition)[-1]
+        return OURS + re.split("[/:]", self.definition)[-1].lstrip("$")
 
     @property
     def is_own(self) -> bool:
@@ -309,6 +309,8 @@ def _fitting(wanted: Input, resource: r4.Resource | None, place: str) -> r4.Reso
 
 
 def _value(wanted: Input, part: r4.ParametersParameter, place: str) -> Any:
+    if wanted.parts:
+        return part
     attribute = f"value{wanted.type[0].upper()}{wanted.type[1:]}"
     value = getattr(part, attribute)
     if value is None:

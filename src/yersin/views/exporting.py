@@ -1,7 +1,7 @@
 """Views as Parquet files for DuckDB, Spark or ClickHouse: all as they stood at one moment, so that they can be joined.
 
 Each export is a folder of its own, named by its moment; the name `latest` turns to it when it is whole, in one step. The
-one before stays for whoever is still reading it. Rows are streamed in parts: neither the table nor a part is in memory.
+one before stays for whoever is still reading it.
 """
 
 from __future__ import annotations
@@ -9,26 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
-from uuid import UUID
 
 import msgspec
 
 from yersin.blobs.disk import full_disk_is_a_problem, sync_folder
 from yersin.db import Connection
-from yersin.fhir.problem import problem
 from yersin.guard import audit
 from yersin.guard.access import Access
 
-from . import feed, parquet
+from . import feed, kept, parquet
+from .kept import Source
 
 PERMISSION = "views.export"
-#: rows of one file
-PART = 500_000
 LATEST, MANIFEST = "latest", "manifest.json"
 Tell = Callable[[str, int], None]
 
@@ -52,21 +47,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     views: list[Written]
 
 
-class _Key(NamedTuple):
-    row: UUID
-    n: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """A table that is shown under the name of its view."""
-
-    view: str
-    relation: str
-    digest: str
-
-
-async def export(access: Access, folder: Path, names: Sequence[str], tell: Tell, *, part: int = PART) -> Manifest:
+async def export(access: Access, folder: Path, names: Sequence[str], tell: Tell, *, part: int = kept.PART) -> Manifest:
     """Export views, all of them where none is named, into a folder of exports.
 
     Raises Problem: forbidden (403), not-found for an unknown view, conflict for one that is being filled, no-store for a
@@ -76,15 +57,12 @@ async def export(access: Access, folder: Path, names: Sequence[str], tell: Tell,
     parquet.writer()
     await access.record(audit.Entry(interaction="export-views", query=",".join(names) or None))
     database = access.ground.database
-    async with (
-        database.dedicated(idle_in_transaction_session_timeout="0") as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with kept.one_moment(database) as connection:
         return await _export(connection, folder, names, tell, part)
 
 
 async def _export(connection: Connection, folder: Path, names: Sequence[str], tell: Tell, part: int) -> Manifest:
-    sources = await _sources(connection, names)
+    sources = await kept.sources(connection, names)
     standing = await feed.standing(connection)
     place = await connection.fetchrow("SELECT tx, seq FROM cursor WHERE consumer = $1", feed.CONSUMER)
     name = standing.as_of.strftime("%Y%m%dT%H%M%S.%fZ")
@@ -106,96 +84,31 @@ async def _require(access: Access) -> None:
     access.require(PERMISSION)
 
 
-async def _sources(connection: Connection, names: Sequence[str]) -> list[_Source]:
-    rows = await connection.fetch("SELECT view, relation, digest, filled FROM views.built WHERE shown ORDER BY view")
-    known = [row["view"] for row in rows]
-    if wrong := [name for name in names if name not in known]:
-        text = f"There is no view {', '.join(wrong)} here. Views: {', '.join(known) or 'none yet'}."
-        raise problem("not-found", text, status=404)
-    chosen = [row for row in rows if not names or row["view"] in names]
-    if not chosen:
-        raise problem("not-found", "No view is here yet: `yersin serve` or `yersin worker` fills them.", status=404)
-    if filling := [row["view"] for row in chosen if not row["filled"]]:
-        text = f"{', '.join(filling)}: still being filled by `yersin serve` or `yersin worker`. Try again when it is whole."
-        raise problem("conflict", text, status=409)
-    return [_Source(view=row["view"], relation=row["relation"], digest=row["digest"]) for row in chosen]
-
-
-# --- rows ----------------------------------------------------------------------------------------------------------
-
-
-async def _view(connection: Connection, source: _Source, begun: Path, tell: Tell, part: int) -> Written:
-    columns = await _columns(connection, source.relation)
+async def _view(connection: Connection, source: Source, begun: Path, tell: Tell, part: int) -> Written:
+    columns = await kept.columns(connection, source)
     folder = begun / source.view
     folder.mkdir(mode=0o700)
     rows = 0
     files: list[str] = []
-    after: _Key | None = None
-    while not files or after is not None:
-        until = await _end(connection, source.relation, after, part)
+    async for each in kept.parts(connection, source, part):
         name = f"{len(files):05}.parquet"
-        rows += await _part(connection, source.relation, (after, until), columns, folder / name)
+        rows += await write(connection, source, each, columns, folder / name)
         files.append(f"{source.view}/{name}")
         tell(source.view, rows)
-        after = until
     return Written(view=source.view, version=source.digest, rows=rows, files=files, columns=columns)
 
 
-async def _columns(connection: Connection, relation: str) -> dict[str, str]:
-    """Names and types; of numbers the narrowest that loses no digit of those that are there."""
-    rows = await connection.fetch(
-        "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute "
-        "WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        f'views."{relation}"',
-    )
-    return {
-        row["attname"]: parquet.TYPES[row["type"]]
-        if row["type"] != "numeric"
-        else await _decimal(connection, relation, row["attname"])
-        for row in rows
-    }
-
-
-async def _decimal(connection: Connection, relation: str, column: str) -> str:
-    row = await connection.fetchrow(
-        f'SELECT max(length(trunc(abs("{column}"))::text)) AS whole, max(scale("{column}")) AS places FROM views."{relation}"'
-    )
-    return parquet.decimal(row["whole"] or 1, row["places"] or 0)
-
-
-async def _end(connection: Connection, relation: str, after: _Key | None, part: int) -> _Key | None:
-    """Key of the last row of a part; None where it is the last part."""
-    sql, values = _between(after, None)
-    found = await connection.fetch(
-        f'SELECT row_key, n FROM views."{relation}" {sql} ORDER BY row_key, n OFFSET {part - 1} LIMIT 2', *values
-    )
-    return _Key(found[0]["row_key"], found[0]["n"]) if len(found) == 2 else None
-
-
-def _between(after: _Key | None, until: _Key | None) -> tuple[str, list[Any]]:
-    values: list[Any] = []
-    conditions = []
-    for key, sign in ((after, ">"), (until, "<=")):
-        if key is not None:
-            conditions.append(f"(row_key, n) {sign} (${len(values) + 1}, ${len(values) + 2})")
-            values += key
-    return ("WHERE " + " AND ".join(conditions) if conditions else ""), values
-
-
-async def _part(
-    connection: Connection, relation: str, keys: tuple[_Key | None, _Key | None], columns: dict[str, str], target: Path
+async def write(
+    connection: Connection, source: Source, part: kept.Part, columns: Mapping[str, str], target: Path
 ) -> int:
-    sql, values = _between(*keys)
-    names = ", ".join(f'"{name}"' for name in columns)
+    """Write a part of a view as a file of Parquet; returns how many rows it holds."""
     spool = target.with_suffix(".csv")
     try:
-        copied = await connection.copy_from_query(
-            f'SELECT {names} FROM views."{relation}" {sql} ORDER BY row_key, n', *values, output=spool, format="csv"
-        )
+        rows = await kept.copy(connection, source, part, spool)
         await asyncio.to_thread(parquet.write, spool, target, columns)
     finally:
         spool.unlink(missing_ok=True)
-    return int(copied.split()[-1])
+    return rows
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------

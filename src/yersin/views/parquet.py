@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from errno import ENOSPC
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -36,8 +37,13 @@ def writer() -> ModuleType:
     try:
         return import_module("duckdb")
     except ImportError as error:
-        text = "Parquet is written by DuckDB, which is not installed: pip install 'yersin[parquet]', then try again."
+        text = "Parquet is written by DuckDB, which is not installed: `make parquet`, or pip install 'yersin[parquet]', then try again."
         raise problem("not-supported", text, status=501) from error
+
+
+def is_there() -> bool:
+    """Whether Parquet can be written here."""
+    return find_spec("duckdb") is not None
 
 
 def decimal(whole: int, places: int) -> str:

@@ -21,7 +21,7 @@ OPEN = 4
 MEMBERS = 50
 _COLUMNS = (
     "id, owner, who, plan, at, tx::text::bigint AS tx, state, part, last_pat, last_id, attempts, folder, failure, made, "
-    "expires, (SELECT count(*) FROM export_member m WHERE m.job = j.id) AS members, "
+    "touched, expires, (SELECT count(*) FROM export_member m WHERE m.job = j.id) AS members, "
     "(SELECT coalesce(sum(resources), 0)::bigint FROM export_file f WHERE f.job = j.id) AS resources"
 )
 _BEGIN = f"""UPDATE export_job AS j SET attempts = attempts + (state = 'working')::int, touched = clock_timestamp()
@@ -29,8 +29,18 @@ WHERE id = (SELECT id FROM export_job WHERE state IN ('waiting', 'working')
   AND (id = $1 OR ($1 IS NULL AND folder IS NULL)) ORDER BY touched LIMIT 1) RETURNING {_COLUMNS}"""  # noqa: S608 - columns above
 
 
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """A view that is wanted, and what its files are called by."""
+
+    name: str
+    view: str
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job exports. `filters` and `elements` go by type; `request` is the address that was asked."""
+    """What a job exports. `filters` and `elements` go by type; `request` is the address that was asked.
+
+    Where there are `views`, these are exported in place of resources: files of a `kind`, under the asker's mark `tracking`.
+    """
 
     request: str
     types: tuple[str, ...]
@@ -39,6 +49,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     filters: Mapping[str, tuple[str, ...]] = {}
     elements: Mapping[str, tuple[str, ...]] = {}
+    views: tuple[Wish, ...] = ()
+    kind: str = "ndjson"
+    tracking: str = ""
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True):
@@ -64,6 +77,7 @@ class Job:
     folder: str | None
     failure: tuple[Issue, ...]
     made: datetime
+    touched: datetime
     expires: datetime | None
     members: int
     resources: int
@@ -75,7 +89,9 @@ class Job:
 
     @property
     def parts(self) -> int:
-        """Number of parts; the last one is what was deleted."""
+        """Number of parts: views, or parts of resources and, as the last one, what was deleted."""
+        if self.plan.views:
+            return len(self.plan.views)
         return len(self.plan.types) * self.chunks + 1
 
     @property
@@ -115,6 +131,7 @@ def _job(row: Any) -> Job:
         folder=row["folder"],
         failure=msgspec.json.decode(row["failure"], type=tuple[Issue, ...]) if row["failure"] else (),
         made=row["made"],
+        touched=row["touched"],
         expires=row["expires"],
         members=row["members"],
         resources=row["resources"],
@@ -158,6 +175,15 @@ async def find(database: Database, job: UUID) -> Job | None:
     """Find a job."""
     row = await database.fetchrow(f"SELECT {_COLUMNS} FROM export_job j WHERE id = $1", job)  # noqa: S608 - columns above
     return _job(row) if row else None
+
+
+async def of_views(database: Database, owner: str) -> list[Job]:
+    """Jobs of views that an asker has, the latest first."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM export_job j WHERE owner = $1 AND folder IS NULL AND state <> 'cancelled' "  # noqa: S608 - columns above
+        "AND coalesce(expires, now()) >= now() ORDER BY made DESC LIMIT 50"
+    )
+    return [job for row in await database.fetch(sql, owner) if (job := _job(row)).plan.views]
 
 
 async def of_folder(database: Database, folder: str) -> Job | None:
@@ -210,6 +236,26 @@ async def move(connection: Connection, job: Job, part: int, after: Place) -> boo
         job.id, part, *after, job.part, *job.after,
     )  # fmt: skip
     return bool(done.endswith(" 1"))
+
+
+async def progress(database: Database, job: UUID, part: int) -> bool:
+    """Say how far a job of views has come; answers false when it is not wanted any more."""
+    sql = "UPDATE export_job SET part = $2 WHERE id = $1 AND state = 'working'"
+    return bool((await database.execute(sql, job, part)).endswith(" 1"))
+
+
+async def complete(database: Database, job: UUID, made: Sequence[File], hours: int) -> bool:
+    """Name all files of a job at once and end it; answers false when it is not wanted any more."""
+    sql = (
+        "UPDATE export_job SET state = 'complete', expires = now() + make_interval(hours => $2), touched = clock_timestamp() "
+        "WHERE id = $1 AND state = 'working'"
+    )
+    async with database.transaction() as connection:
+        if not (await connection.execute(sql, job, hours)).endswith(" 1"):
+            return False
+        for file in made:
+            await add_file(connection, job, file)
+    return True
 
 
 async def end(database: Database, job: UUID, state: str, hours: int, failure: Problem | None = None) -> None:

@@ -18,15 +18,17 @@ from yersin import settings
 from yersin.api.binary import Raw
 from yersin.api.errors import not_allowed
 from yersin.api.messages import Handler, Request, Response
+from yersin.fhir import encode, r4
 from yersin.fhir.problem import Problem, problem
 from yersin.guard import audit
+from yersin.guard.access import Access
 from yersin.store.versions import instant
 
-from . import files, jobs
+from . import files, flat, jobs
 from .files import Shelf
 from .jobs import File, Job
 
-_FILE = re.compile(r"(\d{1,9})\.ndjson").fullmatch
+_FILE = re.compile(rf"(\d{{1,9}})\.({'|'.join(flat.KINDS)})").fullmatch
 #: seconds between two looks: a tenth of what the job has taken, within these
 _LOOKS = (1, 30)
 
@@ -52,6 +54,8 @@ def route(method: str, path: Sequence[str]) -> Handler:
     match path[1:]:
         case [_]:
             handlers = {"GET": status, "DELETE": cancel}
+        case [_, "result"]:
+            handlers = {"GET": result}
         case [_, _]:
             handlers = {"GET": fetch}
     if not handlers:
@@ -86,9 +90,50 @@ async def status(request: Request) -> Response:
         wait = str(min(max(round(taken / 10), _LOOKS[0]), _LOOKS[1])).encode()
         progress = f"{job.resources} resources, {job.part} of {job.parts} parts".encode()
         return Response(status=202, headers=[(b"x-progress", progress), (b"retry-after", wait)])
+    if job.plan.views:
+        return Response(status=303, headers=[(b"location", f"{request.base}/bulkdata/{job.id}/result".encode())])
+    _require_made(job)
+    return await _manifest(request, job)
+
+
+async def result(request: Request) -> Response:
+    """GET [base]/bulkdata/[job]/result: what came of a job of views, under the names that were asked for."""
+    job = await _job(request)
+    if job.is_open or not job.plan.views:
+        raise problem(
+            "not-found", "There is no result here, or not yet: look at the address before /result.", status=404
+        )
+    _require_made(job)
+    found = await jobs.files(request.access.ground.database, job.id)
+    return Response(body=encode(_told(request.base, job, found)))
+
+
+def _require_made(job: Job) -> None:
     if job.state == "failed":
         raise Problem(job.failure, status=500)
-    return await _manifest(request, job)
+
+
+def _told(base: str, job: Job, found: Sequence[File]) -> r4.Parameters:
+    told = flat.told(base, job.id, "completed", job.plan.kind, job.plan.tracking)
+    times = [
+        r4.ParametersParameter(name="exportStartTime", valueInstant=instant(job.made)),
+        r4.ParametersParameter(name="exportEndTime", valueInstant=instant(job.touched)),
+        r4.ParametersParameter(name="exportDuration", valueInteger=round((job.touched - job.made).total_seconds())),
+    ]
+    outputs = [
+        _output(base, job, wish.name, [each for each in found if each.type == wish.name]) for wish in job.plan.views
+    ]
+    return r4.Parameters(parameter=[*told, *times, *outputs])
+
+
+def _output(base: str, job: Job, name: str, found: Sequence[File]) -> r4.ParametersParameter:
+    places = [r4.ParametersParameter(name="location", valueUri=address(base, job, each)) for each in found]
+    return r4.ParametersParameter(name="output", part=[r4.ParametersParameter(name="name", valueString=name), *places])
+
+
+def address(base: str, job: Job, file: File) -> str:
+    """Where a file is fetched."""
+    return f"{base}/bulkdata/{job.id}/{file.n}.{job.plan.kind}"
 
 
 async def _manifest(request: Request, job: Job) -> Response:
@@ -107,7 +152,7 @@ async def _manifest(request: Request, job: Job) -> Response:
 
 
 def _outputs(base: str, job: Job, found: Sequence[File]) -> list[_Output]:
-    return [_Output(each.type, f"{base}/bulkdata/{job.id}/{each.n}.ndjson", each.resources) for each in found]
+    return [_Output(each.type, address(base, job, each), each.resources) for each in found]
 
 
 def _raw(headers: list[tuple[bytes, bytes]], body: bytes) -> Raw:
@@ -119,34 +164,47 @@ def _raw(headers: list[tuple[bytes, bytes]], body: bytes) -> Raw:
 
 async def cancel(request: Request) -> Response:
     """DELETE [base]/bulkdata/[job]: end it, or give its files up."""
-    job = await _job(request)
-    async with request.access.ground.database.transaction() as connection:
-        await jobs.cancel(connection, job.id)
-        await audit.insert(
-            connection, request.access.who, audit.Entry(interaction="export", query=f"{job.id} cancelled")
-        )
+    await give_up(request.access, await _job(request))
     return Response(status=202)
 
 
+async def give_up(access: Access, job: Job) -> None:
+    """End a job of the asker's, or give its files up."""
+    interaction = "export-views" if job.plan.views else "export"
+    async with access.ground.database.transaction() as connection:
+        await jobs.cancel(connection, job.id)
+        await audit.insert(connection, access.who, audit.Entry(interaction=interaction, query=f"{job.id} cancelled"))
+
+
 async def fetch(request: Request) -> Response:
-    """GET [base]/bulkdata/[job]/[number].ndjson: a file, packed by gzip for those who take it."""
+    """GET [base]/bulkdata/[job]/[number].[kind]: a file, packed by gzip for those who take it."""
     job = await _job(request)
     named = _FILE(request.path[2])
     found = await jobs.files(request.access.ground.database, job.id) if job.state == "complete" else []
-    file = next((each for each in found if named and each.n == int(named[1])), None)
+    file = next((each for each in found if named and (each.n, job.plan.kind) == (int(named[1]), named[2])), None)
     if file is None:
         raise problem("not-found", "This export has no such file, or is not complete yet.", status=404)
-    if file.kind == "output":
+    if job.plan.views:
+        flat.require(request.access, job.plan.types)
+    elif file.kind == "output":
         request.access.who.require_grant(file.type, "r")
     shelf = Shelf(settings.read().data_dir, request.access.ground.keys)
     try:
         (await asyncio.to_thread(shelf.open, job.id, file.name)).close()
     except FileNotFoundError as error:
         raise problem("not-found", "The files of this export are not on this machine any more.", status=404) from error
-    await request.access.record(audit.Entry(interaction="export", query=f"{job.id} {file.n}"))
-    headers = [(b"content-type", b"application/fhir+ndjson"), (b"vary", b"accept-encoding")]
+    interaction = "export-views" if job.plan.views else "export"
+    await request.access.record(audit.Entry(interaction=interaction, query=f"{job.id} {file.n}"))
+    headers = [*_kind(job, file), (b"vary", b"accept-encoding")]
     if "gzip" in request.header("accept-encoding"):
         return Raw(headers=[*headers, (b"content-encoding", b"gzip")], pieces=files.packed(shelf, job.id, file.name))
     return Raw(
         headers=[*headers, (b"content-length", str(file.size).encode())], pieces=files.pieces(shelf, job.id, file.name)
     )
+
+
+def _kind(job: Job, file: File) -> list[tuple[bytes, bytes]]:
+    if not job.plan.views:
+        return [(b"content-type", b"application/fhir+ndjson")]
+    name = f'attachment; filename="{file.type}.{file.n}.{job.plan.kind}"'
+    return [(b"content-type", flat.KINDS[job.plan.kind].encode()), (b"content-disposition", name.encode())]

@@ -28,6 +28,7 @@ from yersin.store.versions import Version
 
 from . import elements, jobs
 from .files import Plain, Shelf, Sink
+from .flattening import flatten
 from .jobs import File, Job
 
 #: resources and plain bytes of a file, at most about
@@ -142,6 +143,10 @@ class Exporter:
     async def _advance(self, job: Job) -> bool:
         if job.attempts > ATTEMPTS:
             raise problem("exception", "The export was begun again and again, and never got on.", status=500)
+        if job.plan.views:
+            await jobs.settle(self._database, job)
+            await flatten(self._database, self._shelf, job, self._hours)
+            return True
         if job.state == "waiting":
             return await self._settled(job)
         await self._next_file(job)
