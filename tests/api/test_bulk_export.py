@@ -427,6 +427,11 @@ def test_what_cannot_be_done_is_refused_by_name(bulk, path, status, said):
     assert said in answer.text
 
 
+@pytest.mark.parametrize("since", ["9999-12-31T23:59:60Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00%2B14:00"])
+def test_the_ends_of_time_are_moments_like_others(bulk, since):
+    assert bulk.manifest(bulk.begin(f"/$export?_type=Basic&_since={since}"))["error"] == []
+
+
 def test_formats_of_the_specification_are_taken(bulk):
     for name in ("application/fhir%2Bndjson", "application/ndjson", "ndjson"):
         bulk.client.delete(bulk.begin(f"/$export?_type=Basic&_outputFormat={name}"))

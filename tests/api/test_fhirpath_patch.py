@@ -130,6 +130,10 @@ def test_any_path_names_what_it_finds(kind: str, parts: dict[str, Any], place: s
         ("add", {"path": "Patient", "name": "active", "value": {"valueBoolean": True}}),
         ("add", {"path": "Patient", "name": "nonsense", "value": "x"}),
         ("add", {"path": "Patient.name", "name": "family", "value": "x"}),
+        (
+            "add",
+            {"path": "Patient", "name": "contact", "value": {"part": [{"_name": {"id": "x"}, "valueString": "x"}]}},
+        ),
         ("add", {"path": "Patient", "name": "deceased", "value": {"valueQuantity": {"value": 1}}}),
         ("replace", {"path": "Patient.birthDate", "value": {"valueDate": "2000"}}),
         ("replace", {"path": "Patient", "value": "x"}),
@@ -161,10 +165,18 @@ def test_a_patch_that_goes_through_too_much_is_refused(monkeypatch: pytest.Monke
     assert refused.value.status == 413
 
 
+def test_a_part_of_another_type_is_refused() -> None:
+    for parts in ({"path": {"valueCoding": {"code": "x"}}}, {"path": "Patient", "name": {"valueBoolean": True}}):
+        with pytest.raises(Problem, match="must be a text"):
+            patched(PATIENT, operation("add", **{"path": "Patient", "name": "active", "value": "x"} | parts))
+
+
 def test_what_is_no_patch_is_refused() -> None:
     for patch in (
         operation("spam"),
         operation("add", path="Patient"),
+        b'{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"_name":{"id":"x"},"valueCode":"add"}]}]}',
+        b'{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCoding":{"code":"x"}}]}]}',
         b'{"resourceType":"Parameters","parameter":[{"name":"x"}]}',
     ):
         with pytest.raises(Problem) as refused:

@@ -108,6 +108,8 @@ def test_what_cannot_be_done_is_refused(operation: Any) -> None:
         b"{}",
         b"[1]",
         b'[{"op":"spam","path":"/a"}]',
+        b'[{"op":["add"],"path":"/a"}]',
+        b'[{"op":{},"path":"/a"}]',
         b'[{"op":"add","path":"/a"}]',
         b'[{"op":"add","path":"a","value":1}]',
         b'[{"op":"add","path":"/a~2","value":1}]',
@@ -122,6 +124,16 @@ def test_what_is_no_patch_is_refused(patch: bytes) -> None:
     with pytest.raises(Problem) as refused:
         json_patch.operations(patch)
     assert refused.value.status in (400, 413)
+
+
+def test_values_that_nest_too_deep_are_refused() -> None:
+    deep: Any = []
+    for _ in range(600):
+        deep = [deep]
+    for kind in ("add", "replace", "test"):
+        with pytest.raises(Problem) as refused:
+            patched({"a": deep}, [{"op": kind, "path": "/a", "value": deep}] * 2)
+        assert refused.value.status == 422
 
 
 def test_copies_that_double_are_stopped() -> None:

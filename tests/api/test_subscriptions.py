@@ -317,6 +317,7 @@ def test_a_program_needs_a_grant(client, ground, endpoint):
         ({"channel": {"type": "rest-hook", "endpoint": "https://example.org/", "payload": "text/html"}}, "payload"),
         ({"channel": {"type": "rest-hook", "endpoint": "https://example.org/", "header": ["Host: elsewhere"]}}, "header"),
         ({"end": "2020-01-01T00:00:00Z"}, "end"),
+        ({"end": "2016-12-31T23:59:60Z"}, "end"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_followed_says_why(hooks, works, endpoint, more, said):

@@ -137,6 +137,7 @@ _BAD = {
     "entity": '<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><Patient {ns}><id value="&x;"/></Patient>',
     "bomb": '<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><Patient {ns}><id value="&b;"/></Patient>',
     "other DTD": '<!DOCTYPE Patient SYSTEM "http://127.0.0.1:9/x.dtd"><Patient {ns}/>',
+    "exponent": '<Location {ns}><position><longitude value="1e-99999999999999999999"/></position></Location>',
     "deep": "<Patient {ns}>" + '<extension url="u">' * 5000 + "</extension>" * 5000 + "</Patient>",
     "undeclared entity": '<Patient {ns}><id value="&x;"/></Patient>',
 }  # fmt: skip

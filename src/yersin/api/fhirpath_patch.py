@@ -40,7 +40,10 @@ class Operation:
 
     def text(self, name: str) -> str:
         """Value of a part that is a text."""
-        return str(_value(self.parts[name])[1])
+        found = _value(self.parts[name])[1]
+        if not isinstance(found, str):
+            raise problem("value", f"{name} must be a text.")
+        return found
 
     def number(self, name: str) -> int:
         """Value of a part that is a whole number."""
@@ -62,10 +65,12 @@ def _operation(number: int, one: Mapping[str, Any]) -> Operation:
     where = f"Parameters.parameter[{number}]"
     if one.get("name") != "operation":
         raise problem("invalid", "Each parameter of a patch is named operation.", expression=f"{where}.name")
-    parts = {part["name"]: part for part in one.get("part", ())}
+    # a name may be absent where something stands beside it
+    parts = {part.get("name"): part for part in one.get("part", ())}
     kind = _value(parts["type"])[1] if "type" in parts else ""
-    if kind not in _NEEDED:
-        text = f"The type of an operation is one of {', '.join(_NEEDED)}, not {kind or 'nothing'}."
+    if not isinstance(kind, str) or kind not in _NEEDED:
+        said = (kind or "nothing") if isinstance(kind, str | None) else "a value of another type"
+        text = f"The type of an operation is one of {', '.join(_NEEDED)}, not {said}."
         raise problem("invalid", text, expression=where)
     for name in _NEEDED[kind]:
         if name not in parts:
@@ -115,9 +120,10 @@ def _anonymous(parts: Sequence[Mapping[str, Any]], struct: type[Struct]) -> dict
     known = shape(struct)
     for part in parts:
         kind, value = _value(part)
-        name = part["name"] if part["name"] in known else f"{part['name']}{kind}"
+        stem = part.get("name", "")
+        name = stem if stem in known else f"{stem}{kind}"
         if name not in known:
-            raise LookupError(f"{struct.__name__} has no element {part['name']}")
+            raise LookupError(f"{struct.__name__} has no element {stem or 'without a name'}")
         element = known[name]
         if not kind and not element.primitive:
             value = _anonymous(value or (), struct_of(element.type))

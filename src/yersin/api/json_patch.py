@@ -43,7 +43,7 @@ def operations(raw: bytes) -> list[dict[str, Any]]:
 
 
 def _check(place: int, one: Any) -> None:
-    if not isinstance(one, dict) or one.get("op") not in NEEDED:
+    if not isinstance(one, dict) or not isinstance(one.get("op"), str) or one["op"] not in NEEDED:
         raise problem("structure", f"Operation {place}: op must be one of {', '.join(NEEDED)}.")
     for member in NEEDED[one["op"]]:
         if member not in one:
@@ -69,6 +69,8 @@ def apply(document: Any, listed: Sequence[Mapping[str, Any]]) -> Any:
         except LookupError as error:
             text = f"Operation {place} ({one['op']} {one['path']}) cannot be done: {error.args[0]}."
             raise Problem(problem("processing", text).issues, status=422) from error
+        except RecursionError as error:
+            raise problem("structure", f"Operation {place} nests too deep.", status=422) from error
     return document
 
 

@@ -68,11 +68,7 @@ def _months(year: int, month: int, count: int, zone: tzinfo) -> Span:
 
 
 def _moment(text: str, zone: tzinfo) -> Span:
-    if text[16:19] == ":60":  # a leap second is counted as the last second of its minute
-        text = text[:17] + "59" + text[19:]
-    lo = datetime.fromisoformat(text)
-    if lo.tzinfo is None:
-        lo = lo.replace(tzinfo=zone)
+    lo = _begin(text, zone)
     if text[16:17] != ":":
         return Span(lo, lo + _MINUTE)
     if text[19:20] != ".":
@@ -81,10 +77,16 @@ def _moment(text: str, zone: tzinfo) -> Span:
     return Span(lo, lo + timedelta(microseconds=10 ** max(0, 6 - digits)))
 
 
+def _begin(text: str, zone: tzinfo) -> datetime:
+    if text[16:19] == ":60":  # a leap second is counted as the last second of its minute
+        text = text[:17] + "59" + text[19:]
+    lo = datetime.fromisoformat(text)
+    return lo if lo.tzinfo else lo.replace(tzinfo=zone)
+
+
 def _at_the_edge(text: str, zone: tzinfo) -> Span:
     """Keep the last day of the year 9999, whose end has no name, inside what can be stored."""
-    lo = datetime.fromisoformat(text)
-    return Span(lo if lo.tzinfo else lo.replace(tzinfo=zone), FAR_FUTURE)
+    return Span(_begin(text, zone), FAR_FUTURE)
 
 
 def _named(moment: datetime) -> datetime:

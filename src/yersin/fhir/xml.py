@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from html.entities import html5
 from typing import Any
@@ -324,6 +325,7 @@ def _typed(text: str, type_name: str) -> Any:
         return {"true": True, "false": False}.get(text, text)
     if type_name in WHOLE:
         return int(text) if _WHOLE.fullmatch(text) else text
-    if type_name == "Decimal":
-        return Decimal(text) if _NUMBER.fullmatch(text) else text
+    if type_name == "Decimal" and _NUMBER.fullmatch(text):
+        with suppress(InvalidOperation):  # there are exponents that no Decimal has
+            return Decimal(text)
     return text

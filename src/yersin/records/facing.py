@@ -10,6 +10,7 @@ from typing import Any
 
 from litestar import Response
 
+from yersin.fhir import dates
 from yersin.guard.access import Access
 from yersin.room import Slot, slots_of
 from yersin.web.language import gettext as _
@@ -138,7 +139,7 @@ def day(text: str | None) -> str:
     """Write a FHIR date as it is known: day, month or year."""
     if not text:
         return ""
-    return "/".join(reversed(text[:10].split("-"))) if len(text) <= 10 else as_date(datetime.fromisoformat(text))
+    return "/".join(reversed(text[:10].split("-"))) if len(text) <= 10 else as_date(dates.span(text, UTC).lo)
 
 
 def day_of(text: str) -> date | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from yersin.fhir import parse, r4
+from yersin.fhir.dates import span
 from yersin.guard.access import Access
 from yersin.guard.writing import Writing
 from yersin.search.page import Query
@@ -63,7 +64,7 @@ async def now(access: Access) -> datetime:
 
 def moment(text: str | None) -> datetime | None:
     """Read an instant of a resource."""
-    return datetime.fromisoformat(text) if text and "T" in text else None
+    return span(text, UTC).lo if text and "T" in text else None
 
 
 def texts(found: Sequence[Any]) -> list[str]:

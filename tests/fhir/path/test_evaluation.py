@@ -123,6 +123,8 @@ id.type().name                                                            id
 'ABC'.toChars()                                                           A|B|C
 '<a>'.escape('html')                                                      &lt;a&gt;
 'a'.encode('hex')                                                         61
+'\ud83d\ude00'.encode('hex')                                              f09f9880
+'\\ud83d'.unescape('json').encode('hex')                                  5c7564383364
 '123'.replaceMatches('(\\d)', '$1-')                                      1-2-3-
 81.sqrt() = 9                                                             true
 (-1).sqrt()
@@ -179,6 +181,7 @@ def test_a_quantity_of_fhir_compares_with_one_of_the_expression() -> None:
         ("'never", "not closed (line 1, column 1"),
         ("@2015-02-30", "no such day or time (line 1, column 1"),
         ("a is Nothing", "no type Nothing (line 1, column 6"),
+        ("'\\ud83d'.encode('hex')", "half a character"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_place(text: str, words: str) -> None:

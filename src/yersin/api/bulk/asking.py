@@ -6,12 +6,13 @@ Source: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-req
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote
 
 from yersin.api.messages import Request, Response
 from yersin.api.operations import Asked, Input, Level, Operation
 from yersin.fhir import r4
+from yersin.fhir.dates import span
 from yersin.fhir.parameters import compartment
 from yersin.fhir.primitives import TEXT
 from yersin.fhir.problem import Problem, problem
@@ -84,7 +85,7 @@ def _listed(asked: Asked, name: str) -> list[str]:
 
 def _since(asked: Asked) -> datetime | None:
     text = asked.given.text("_since")
-    return datetime.fromisoformat(text) if text else None
+    return span(text, UTC).lo if text else None
 
 
 # --- types -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from uuid import UUID
 from yersin.api.bulk.jobs import owner_of
 from yersin.db import Connection
 from yersin.fhir import r4
+from yersin.fhir.dates import span
 from yersin.fhir.problem import Problem
 from yersin.guard import hearing, subscribing
 from yersin.guard.access import Ground
@@ -62,7 +63,7 @@ def read(ground: Ground, resource: r4.Subscription) -> Reading:
         raise UnfitError(f"channel.type {channel.type} is not built; use rest-hook or websocket")
     elif channel.payload:
         raise UnfitError("channel.payload: over a websocket nothing but a ping is sent; leave it out")
-    ends = datetime.fromisoformat(resource.end) if resource.end else None
+    ends = span(resource.end, UTC).lo if resource.end else None
     if ends and ends <= datetime.now(UTC):
         raise UnfitError("its end has passed")
     query = _query(resource.criteria or "")

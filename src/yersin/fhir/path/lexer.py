@@ -83,4 +83,10 @@ def _unescaped(inner: str, text: str, at: int) -> str:
             raise unreadable(text, at, f"\\{mark} is no escape: a backslash itself is written \\\\")
         return _MEANS[mark]
 
-    return _ESCAPE.sub(replaced, inner) if "\\" in inner else inner
+    if "\\" not in inner:
+        return inner
+    try:
+        # two escapes may name one character, as halves of it
+        return _ESCAPE.sub(replaced, inner).encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise unreadable(text, at, "An escape names half a character (a lone surrogate)") from None

@@ -98,7 +98,8 @@ def _unescape(value: str, how: str) -> str | None:
     if how != "json":
         return None
     try:
-        return str(json.loads(f'"{value}"', strict=False))
+        # what names half a character is left as it is, as all that cannot be read
+        return str(json.loads(f'"{value}"', strict=False)).encode().decode()
     except ValueError:
         return value
 
