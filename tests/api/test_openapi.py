@@ -11,8 +11,9 @@ from collections import Counter
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from requests import RequestException
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 from tests.running import Client
@@ -31,6 +32,7 @@ LONG = bool(os.environ.get("YERSIN_LONG_TESTS"))
 #: the short form asks each operation of a small type once
 TYPES = "Patient,AuditEvent,Binary,Subscription,ValueSet,Observation" if LONG else "Basic"
 CASES = 40 if LONG else 1
+SEED = int(os.environ.get("YERSIN_FUZZ_SEED", "1"))
 METHODS = ("get", "post", "put", "patch", "delete")
 ROOMS_OWN = [operation for room in ROOMS for operation in room.operations]
 
@@ -167,32 +169,49 @@ def program(ground, served):
     return schema, {"authorization": f"Bearer {token}"}
 
 
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+
+
+def told(case, headers):
+    """Send one request and say what is wrong about the answer, with all it takes to send it again but the token."""
+    try:
+        response = case.call(headers=headers)
+    except RequestException as error:
+        return f"{case.operation.label}: no answer: {error}\n  {case.as_curl_command()}"
+    try:
+        case.validate_response(response, checks=CHECKS)
+    except (BaseExceptionGroup, AssertionError) as error:
+        request = response.request
+        kept = {name: value for name, value in request.headers.items() if name.lower() != "authorization"}
+        found = [str(each) for each in getattr(error, "exceptions", [error])]
+        return (
+            f"{case.operation.label}: {found}\n  {request.method} {request.url} {kept}"
+            f"\n  {(request.body or b'')[:3000]!r}\n  {response.status_code} {response.text[:600]!r}"
+        )
+    return None
+
+
 @pytest.mark.timeout(7200 if LONG else 120)
-def test_programs_made_from_it_find_no_failure(program, tally):
+def test_programs_made_from_it_find_no_failure(program, served, tally):
     schema, headers = program
     failures: list[str] = []
     asked: Counter[str] = Counter()
-    checks = [not_a_server_error, status_code_conformance, content_type_conformance]
     for result in schema.get_all_operations():
         operation = result.ok()
 
+        @seed(SEED)
         @given(case=operation.as_strategy())
         @settings(
-            max_examples=CASES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+            max_examples=CASES, deadline=None, database=None, derandomize=False, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         def ask(case):
-            response = case.call(headers=headers)
             asked[case.operation.label] += 1
-            try:
-                case.validate_response(response, checks=checks)
-            except BaseExceptionGroup as group:
-                failures.extend(f"{case.operation.label}: {each}" for each in group.exceptions)
-            except AssertionError as error:
-                failures.append(f"{case.operation.label}: {error}")
+            failures.extend(each for each in [told(case, headers)] if each)
 
         ask()
-    assert not failures, "\n".join(failures)[:6000]
+    traces = re.findall(r"^\{.*Traceback.*$", served.output.read_text(), re.MULTILINE)
+    assert not failures, "\n".join([f"{len(failures)} of {asked.total()}, seed {SEED}", *failures[:40], *traces[:5]])
     described = {
         f"{m.upper()} {path}" for path, item in schema.raw_schema["paths"].items() for m in METHODS if m in item
     }

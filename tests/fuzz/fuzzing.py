@@ -1,8 +1,9 @@
-"""Sends mutated requests to the API in this process and says what must never be: a 5xx, an answer that is no
-OperationOutcome, a 2xx for a body in which `$validate` finds an error."""
+"""Sends mutated requests to the API in this process and says what must never be: a 5xx, a refusal that is no
+OperationOutcome, an answer that cannot be read, a 2xx for a body, or of a patch, in which `$validate` finds an error."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections import Counter
@@ -10,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fuzz.mutations import XML, Mutator, Sent
+import msgspec
+from tests.fuzz.requests import XML, Mutator, Sent
 
-from yersin.api.app import Api
+from yersin.api.app import OWN, Api
+from yersin.app.rooms import ROOMS
 from yersin.fhir import Issue, Problem, parse, xml
 from yersin.guard.access import Access
 
@@ -58,9 +61,10 @@ class Fuzzer:
         async def asker(*_facts: object) -> Access:
             return access
 
-        self._app: Any = Api(asker, access.ground.indexer.base)
+        rooms_own = [operation for room in ROOMS for operation in room.operations]
+        self._app: Any = Api(asker, access.ground.indexer.base, rooms_own)
         self._access = access
-        self._mutator = Mutator(examples, seed)
+        self._mutator = Mutator(examples, [*OWN, *rooms_own], seed)
         self._seed = seed
         self.statuses: Counter[int] = Counter()
         self.wrong: list[str] = []
@@ -81,15 +85,27 @@ class Fuzzer:
     def _remember(self, answer: Answer) -> None:
         kind, logical_id = answer.headers[b"location"].decode().partition("/_history")[0].split("/")[-2:]
         self._mutator.there[kind] = logical_id
+        if answer.body[:1] == b"{" and not _OUTCOME.match(answer.body):
+            self._mutator.stored[kind] = json.loads(answer.body)
 
     async def _broken(self, sent: Sent, answer: Answer) -> str:
         if answer.status >= 500:
             return "a failure of the server"
         if answer.status >= 400:
-            return "" if _OUTCOME.match(answer.body) else "refused without an OperationOutcome"
-        if not sent.writes or answer.status < 200 or answer.status >= 300 or _is_file(sent):
+            is_told = sent.method == "HEAD" or _OUTCOME.match(answer.body)
+            return "" if is_told else "refused without an OperationOutcome"
+        if answer.status >= 300:
             return ""
-        raw = xml.read(sent.content) if sent.headers.get("content-type") == XML else sent.content
+        try:
+            msgspec.json.decode(_read(answer) or b"{}")
+        except (msgspec.DecodeError, Problem) as error:
+            return f"answered with what cannot be read: {error}"
+        if sent.method == "PATCH":
+            errors = await self._errors(_read(answer)) if answer.body and not _OUTCOME.match(answer.body) else []
+            return f"made by a patch, and $validate says: {errors[:3]}" if errors else ""
+        if not sent.resource or _is_file(sent):
+            return ""
+        raw = xml.read(sent.resource) if sent.headers.get("content-type") == XML else sent.resource
         errors = await self._errors(raw) if sent.path else await self._errors_of_bundle(raw, answer)
         return f"taken, and $validate says: {errors[:3]}" if errors else ""
 
@@ -114,6 +130,14 @@ class Fuzzer:
                 resource = bundle["entry"][number].get("resource")
                 found += await self._errors(json.dumps(resource).encode()) if resource else []
         return found
+
+
+def _read(answer: Answer) -> bytes:
+    """Body of an answer as JSON."""
+    if answer.headers.get(b"content-encoding") == b"gzip":
+        answer.body = gzip.decompress(answer.body)
+    kind = answer.headers.get(b"content-type", b"")
+    return xml.read(answer.body) if answer.body and b"xml" in kind else answer.body if b"json" in kind else b""
 
 
 def _is_file(sent: Sent) -> bool:

@@ -38,6 +38,24 @@ _RESOURCES = [
         {"linkId": "2", "item": [{"linkId": "2.1", "answer": [{"valueString": "x"}]}]}]},
     {"resourceType": "ValueSet", "id": "set", "status": "draft", "url": "http://example.org/set", "compose": {"include": [
         {"system": "http://loinc.org", "concept": [{"code": "8867-4"}]}]}},
+    {"resourceType": "ValueSet", "id": "all", "status": "draft", "url": "http://example.org/all", "compose": {"include": [
+        {"system": "http://example.org/system", "filter": [{"property": "concept", "op": "is-a", "value": "a"}]},
+        {"system": "http://hl7.org/fhir/administrative-gender"}, {"valueSet": ["http://example.org/set"]}], "exclude": [
+        {"system": "http://example.org/system", "filter": [{"property": "rank", "op": "=", "value": "2"}]}]}},
+    {"resourceType": "CodeSystem", "id": "system", "status": "draft", "url": "http://example.org/system", "content": "complete",
+     "hierarchyMeaning": "is-a", "property": [{"code": "rank", "type": "integer"}], "concept": [
+        {"code": "a", "display": "Nhịp tim", "concept": [{"code": "b", "designation": [{"language": "en", "value": "Rate"}],
+                                                         "property": [{"code": "rank", "valueInteger": 2}]}]}]},
+    {"resourceType": "ConceptMap", "id": "map", "status": "draft", "url": "http://example.org/map", "group": [
+        {"source": "http://example.org/system", "target": "http://hl7.org/fhir/administrative-gender", "element": [
+            {"code": "a", "target": [{"code": "male", "equivalence": "equivalent"}]}], "unmapped": {"mode": "provided"}}]},
+    {"resourceType": "SearchParameter", "id": "own", "url": "http://example.org/own", "name": "Own", "status": "active",
+     "description": "x", "code": "own", "base": ["Patient", "Basic"], "type": "string",
+     "expression": "Patient.extension('http://example.org/own').value | Basic.code.text"},
+    {"resourceType": "Subscription", "id": "told", "status": "requested", "reason": "x", "criteria": "Observation?code=x",
+     "channel": {"type": "rest-hook", "endpoint": "https://example.org/told", "payload": "application/fhir+json",
+                 "header": ["Authorization: x"]}},
+    {"resourceType": "Group", "id": "some", "type": "person", "actual": True, "member": [{"entity": {"reference": "Patient/an"}}]},
     {"resourceType": "DocumentReference", "id": "letter", "status": "current", "content": [
         {"attachment": {"contentType": "text/plain", "data": "eGlu", "size": 3, "language": "vi"}}]},
     {"resourceType": "Bundle", "id": "many", "type": "collection", "entry": [

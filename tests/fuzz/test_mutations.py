@@ -21,7 +21,7 @@ from yersin.guard.access import Access
 SHARED = Path(os.environ.get("YERSIN_SHARED", Path(__file__).parents[3] / "shared"))
 FILE = SHARED / "data/fhir-r4/examples/r4-examples.ndjson.gz"
 SEED = int(os.environ.get("YERSIN_FUZZ_SEED", "1"))
-REQUESTS = 200_000 if os.environ.get("YERSIN_LONG_TESTS") else 10_000
+REQUESTS = int(os.environ.get("YERSIN_FUZZ_REQUESTS", "200000")) if os.environ.get("YERSIN_LONG_TESTS") else 10_000
 #: bytes; longer examples take most of the time and say nothing new
 LARGEST = 5_000
 #: of so many requests one is sent to an example of ours
