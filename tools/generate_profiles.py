@@ -1,8 +1,9 @@
-"""Writes src/yersin/fhir/r4/profiles.ndjson.zst: R4's StructureDefinitions, slim and compressed. Same input, same content.
+"""Writes R4's StructureDefinitions, compressed, to src/yersin/fhir/r4/. Same input, same content.
 
 Usage: python tools/generate_profiles.py DEFINITIONS [--check]
 DEFINITIONS is a folder of HL7's FHIR 4.0.1 definitions as <Type>*.ndjson.gz (CC0, https://hl7.org/fhir/R4/downloads.html).
-Kept is what judges a resource: differentials without prose. Snapshots are made from them when one is needed.
+profiles.ndjson.zst keeps what judges a resource: differentials without prose, from which snapshots are made when one is
+needed. whole.ndjson.zst keeps all but snapshots and narratives, for those who ask for a snapshot to read.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import argparse
 import gzip
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import zstandard
 
-OUTPUT = Path(__file__).resolve().parents[1] / "src" / "yersin" / "fhir" / "r4" / "profiles.ndjson.zst"
+FOLDER = Path(__file__).resolve().parents[1] / "src" / "yersin" / "fhir" / "r4"
+OUTPUTS = (FOLDER / "profiles.ndjson.zst", FOLDER / "whole.ndjson.zst")
 HEAD = (
     "url",
     "version",
@@ -73,30 +76,42 @@ def slim(definition: dict[str, Any]) -> dict[str, Any]:
     return {**kept(definition, HEAD), "differential": {"element": elements}}
 
 
-def made(folder: Path) -> bytes:
-    """Make the lines of all definitions, by address. Patterns of resources (kind logical) judge nothing."""
+def whole(definition: dict[str, Any]) -> dict[str, Any]:
+    """Keep of a StructureDefinition what a snapshot can be made of, with all that is said of its elements."""
+    return {name: value for name, value in definition.items() if name not in ("snapshot", "text")}
+
+
+def made(folder: Path) -> tuple[bytes, bytes]:
+    """Make the lines of both files, by address. Patterns of resources (kind logical) judge nothing."""
     found = [
         each for each in read(folder, "StructureDefinition") if each["kind"] != "logical" and "differential" in each
     ]
     if not found:
         sys.exit(f"name the folder of definitions: {folder} holds no StructureDefinition*.ndjson.gz")
-    return b"\n".join(msgspec.json.encode(slim(each)) for each in sorted(found, key=lambda each: each["url"])) + b"\n"
+    found.sort(key=lambda each: str(each["url"]))
+    return lines(map(slim, found)), lines(map(whole, found))
+
+
+def lines(rows: Iterable[dict[str, Any]]) -> bytes:
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
 
 
 def main() -> int:
-    """Write the file, or compare what is in it."""
+    """Write the files, or compare what is in them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("definitions", type=Path)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the content differs")
     asked = parser.parse_args()
-    content = made(asked.definitions)
-    if asked.check:
-        same = OUTPUT.exists() and zstandard.ZstdDecompressor().decompress(OUTPUT.read_bytes()) == content
-        print("same" if same else f"{OUTPUT.name} differs: run tools/generate_profiles.py {asked.definitions}")
-        return 0 if same else 1
-    OUTPUT.write_bytes(zstandard.ZstdCompressor(level=LEVEL).compress(content))
-    print(f"{OUTPUT.name}: {OUTPUT.stat().st_size} bytes, {len(content)} unpacked")
-    return 0
+    differs = False
+    for output, content in zip(OUTPUTS, made(asked.definitions), strict=True):
+        if asked.check:
+            same = output.exists() and zstandard.ZstdDecompressor().decompress(output.read_bytes()) == content
+            print("same" if same else f"{output.name} differs: run tools/generate_profiles.py {asked.definitions}")
+            differs = differs or not same
+            continue
+        output.write_bytes(zstandard.ZstdCompressor(level=LEVEL).compress(content))
+        print(f"{output.name}: {output.stat().st_size} bytes, {len(content)} unpacked")
+    return 1 if differs else 0
 
 
 if __name__ == "__main__":

@@ -127,6 +127,11 @@ LEAST: dict[str, dict[str, object]] = {
         "url": "http://example.org/gone", "name": "Gone", "status": "draft", "description": "x", "code": "gone",
         "base": ["Basic"], "type": "token", "expression": "Basic.code",
     },
+    "StructureDefinition": {
+        "url": "http://example.org/gone", "name": "Gone", "status": "draft", "kind": "resource", "abstract": False,
+        "type": "Basic", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Basic", "derivation": "constraint",
+        "differential": {"element": [{"id": "Basic", "path": "Basic"}]},
+    },
     "Subscription": {
         "status": "off", "reason": "x", "criteria": "Basic?code=x",
         "channel": {"type": "rest-hook", "endpoint": "https://example.org/told", "payload": "application/fhir+json"},

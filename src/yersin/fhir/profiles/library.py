@@ -5,12 +5,12 @@ Source: https://hl7.org/fhir/R4/references.html#canonical
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .parts import JSON, Part
-from .published import BASE, published
+from .published import BASE, published, whole
 from .snapshots import Builder, Flaw
 
 #: guides that are published under two addresses: what is asked by the one is found under the other
@@ -53,7 +53,9 @@ def twins(url: str) -> Iterable[str]:
 class Library:
     """Definitions by address. Stored ones go before R4's of the same address only where R4 has none."""
 
-    def __init__(self, stored: Iterable[JSON] = ()) -> None:
+    def __init__(self, stored: Iterable[JSON] = (), *, is_whole: bool = False) -> None:
+        #: whether elements have their texts, and where each was first defined
+        self._is_whole = is_whole
         self._stored: dict[str, list[JSON]] = {}
         for each in stored:
             if isinstance(each.get("url"), str):
@@ -73,6 +75,10 @@ class Library:
                 return fitting[-1]
         return None
 
+    def whole(self) -> Library:
+        """Make a library of the same definitions whose trees keep all that they say."""
+        return Library((each for found in self._stored.values() for each in found), is_whole=True)
+
     def addresses(self) -> list[tuple[str, str]]:
         """Every stored profile as address and title."""
         return [(url, str(each[-1].get("title") or each[-1].get("name") or url)) for url, each in self._stored.items()]
@@ -91,7 +97,7 @@ class Library:
         base = str(definition.get("baseDefinition", ""))
         above = self.tree(base) if base else None
         missing = base if base and above is None else ""
-        elements = _elements(definition, stands_alone=bool(missing) or not base)
+        elements = self._said(definition, stands_alone=bool(missing) or not base)
         if above is not None:
             start = above.part.copy(type_name)
         else:
@@ -108,6 +114,13 @@ class Library:
             flaws=tuple(builder.flaws),
             missing=inherited,
         )
+
+    def _said(self, definition: JSON, *, stands_alone: bool) -> Sequence[JSON]:
+        if not self._is_whole:
+            return _elements(definition, stands_alone=stands_alone)
+        url = str(definition.get("url", ""))
+        said = whole(url) if published().get(url) is definition else definition
+        return [_sourced(each, url) for each in _elements(said, stands_alone=stands_alone)]
 
     def _is_type(self, name: str) -> bool:
         return BASE + name in published()
@@ -152,22 +165,35 @@ def _elements(definition: JSON, *, stands_alone: bool) -> list[Mapping[str, Any]
     return snapshot if snapshot and (stands_alone or not differential) else differential
 
 
-def _grown(library: Library, definition: JSON, start: Part, elements: list[Mapping[str, Any]]) -> Tree:
+def _sourced(element: JSON, url: str) -> JSON:
+    """An element whose rules say where they come from, and that says what it was when it was first defined."""
+    base = {"path": element.get("path"), "min": element.get("min", 0), "max": element.get("max", "*")}
+    rules = [{"source": url, **each} for each in element.get("constraint", ())]
+    return {"base": base, **element, **({"constraint": rules} if rules else {})}
+
+
+def _grown(library: Library, definition: JSON, start: Part, elements: Sequence[JSON]) -> Tree:
     """Make the tree of a type: its own elements come after those of its base."""
     rules = start.own.get("constraint", [])
-    for element in elements:
-        _, *names = element["path"].split(".")
-        part = start
-        for name in names[:-1]:
-            part = (part.children or {})[name]
+    flaws: list[Flaw] = []
+    for number, element in enumerate(elements):
+        _, *names = str(element.get("path", "")).split(".")
+        part = _at(start, ".".join(["", *names[:-1]]))
+        if part is None:
+            flaws.append(Flaw(number=number, words=f"{element.get('path')}: what it stands in is not there"))
+            continue
         if not names:
             start.own = {**element, "constraint": [*rules, *element.get("constraint", ())]}
             continue
         part.children = part.children if part.children is not None else {}
         if part is not start and not part.children:
             part.children = {k: v.copy() for k, v in _inside(library, part).items()}
-        part.children[names[-1]] = Part(names[-1], element)
-    return Tree(url=str(definition.get("url", "")), type=str(definition["type"]), part=start)
+        earlier = part.children.get(names[-1])
+        first = {"base": earlier.own["base"]} if earlier and "base" in earlier.own else {}
+        part.children[names[-1]] = Part(names[-1], {**element, **first})
+    return Tree(
+        url=str(definition.get("url", "")), type=str(definition.get("type", "")), part=start, flaws=tuple(flaws)
+    )
 
 
 def _inside(library: Library, part: Part) -> Mapping[str, Part]:

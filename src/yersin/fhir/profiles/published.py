@@ -1,4 +1,4 @@
-"""R4's own StructureDefinitions: differentials without prose, from the generated file (tools/generate_profiles.py).
+"""R4's own StructureDefinitions: their differentials, without prose and whole, as tools/generate_profiles.py wrote them.
 
 Source: https://hl7.org/fhir/R4/profilelist.html
 """
@@ -20,7 +20,26 @@ BASE = "http://hl7.org/fhir/StructureDefinition/"
 @cache
 def published() -> Mapping[str, Mapping[str, Any]]:
     """Give every definition by its address."""
-    packed = files("yersin.fhir.r4").joinpath("profiles.ndjson.zst").read_bytes()
     decode = msgspec.json.Decoder().decode
-    lines = zstandard.ZstdDecompressor().decompress(packed).splitlines()
-    return MappingProxyType({each["url"]: each for each in map(decode, lines)})
+    return MappingProxyType({each["url"]: each for each in map(decode, _lines("profiles"))})
+
+
+class _Head(msgspec.Struct):
+    url: str
+
+
+@cache
+def _rows() -> Mapping[str, bytes]:
+    head = msgspec.json.Decoder(_Head).decode
+    return {head(line).url: line for line in _lines("whole")}
+
+
+def whole(url: str) -> dict[str, Any]:
+    """Give all that R4's definition at an address says, but its snapshot; read anew each time, since it is long."""
+    definition: dict[str, Any] = msgspec.json.decode(_rows()[url])
+    return definition
+
+
+def _lines(name: str) -> list[bytes]:
+    packed = files("yersin.fhir.r4").joinpath(f"{name}.ndjson.zst").read_bytes()
+    return zstandard.ZstdDecompressor().decompress(packed).splitlines()

@@ -12,9 +12,11 @@ from typing import Any
 from .parts import Part
 
 Segment = tuple[str, str]
-_REPLACED = (
-    "min", "max", "type", "slicing", "contentReference", "isModifier", "maxLength", "binding", "id",
-)  # fmt: skip
+#: what a differential does not say anew, or is merged by its own rule
+_KEPT = frozenset({"path", "base", "constraint", "sliceName"})
+#: texts that may go on with what the base says, and lists that are added to
+_TEXTS = frozenset({"definition", "comment", "requirements", "meaningWhenMissing"})
+_ADDED = frozenset({"alias", "condition", "mapping", "example"})
 _CHOSEN = ("fixed", "pattern", "minValue", "maxValue")
 TYPED = {"discriminator": [{"type": "type", "path": "$this"}], "ordered": False, "rules": "closed"}
 BY_URL = {"discriminator": [{"type": "value", "path": "url"}], "rules": "open"}
@@ -72,6 +74,8 @@ class Builder:
     def _place(self, segments: Sequence[Segment]) -> Part:
         part = self.tree
         path = part.name
+        if segments[0][0] != path:
+            raise LookupError(f"{segments[0][0]}: the elements of this definition begin with {path}")
         for name, cut in segments[1:]:
             path = f"{path}.{name}"
             child = self._child(part, name)
@@ -139,9 +143,14 @@ def _slice(part: Part, name: str) -> Part:
 
 def _merge(part: Part, element: Mapping[str, Any]) -> None:
     own = part.own
-    for name in _REPLACED:
-        if name in element:
-            own[name] = element[name]
+    for name, value in element.items():
+        if name in _KEPT or name.startswith(_CHOSEN):
+            continue
+        if name in _TEXTS and str(value).startswith("..."):
+            value = f"{own.get(name, '')}{value[3:]}"  # noqa: PLW2901
+        elif name in _ADDED:
+            value = [*own.get(name, ()), *(each for each in value if each not in own.get(name, ()))]  # noqa: PLW2901
+        own[name] = value
     part.is_bound_anew = part.is_bound_anew or "binding" in element
     for stem in _CHOSEN:
         found = {name: value for name, value in element.items() if name.startswith(stem) and name != stem}
