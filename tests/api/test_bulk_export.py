@@ -200,6 +200,32 @@ def test_filters_find_what_any_of_them_finds(bulk, chart, client):
     assert keys([chart["organization"]]) <= keys(found)
 
 
+def test_filters_go_through_references_both_ways(bulk, client):
+    first, second, third = (made(client, "Patient", active=True) for _ in range(3))
+    heart = observation(client, first, "heart", note=[{"text": "x"}])
+    others = [observation(client, patient, "lung") for patient in (second, second, third)]
+    path = "/$export?_type=Patient,Observation&_typeFilter="
+    filters = (
+        f"Patient%3F_has:Observation:patient:_id%3D{heart['id']},Observation%3Fsubject:Patient._id%3D{second['id']}"
+    )
+    assert keys(bulk.exported(path + filters)) == keys([first, *others[:2]])
+    chained = f"Observation%3Fpatient._has:Observation:patient:_id%3D{others[2]['id']}"
+    assert keys(bulk.exported(path.replace("Patient,", "") + chained)) == keys(others[2:])
+    group = made(
+        client, "Group", type="person", actual=True, member=[{"entity": {"reference": f"Patient/{third['id']}"}}]
+    )
+    assert keys(bulk.exported(f"/Group/{group['id']}" + path + filters)) == set(), "narrowed by both"
+
+
+def test_filters_find_nothing_behind_what_the_token_does_not_cover(run, client, ground, exporter):
+    patient = made(client, "Patient", active=True)
+    hidden = observation(client, patient, "hidden")
+    bulk = Bulk(run, client.bound(program(ground, f"program {uuid.uuid4()}", "system/Patient.rs")), exporter)
+    path = f"/$export?_type=Patient&_typeFilter=Patient%3F_has:Observation:patient:_id%3D{hidden['id']}"
+    assert bulk.exported(path) == []
+    bulk.client.close()
+
+
 def test_elements_cut_resources_down_to_what_r4_demands(bulk, chart):
     for resource in bulk.exported("/$export?_type=Patient,Observation&_elements=Patient.gender,status"):
         assert resource["meta"]["tag"][-1]["code"] == "SUBSETTED"

@@ -19,6 +19,7 @@ from tests.running import on
 from yersin.fhir.problem import Problem
 from yersin.guard import origins
 from yersin.guard.tokens import Tokens
+from yersin.guard.who import system
 
 APP, STRANGER = "https://app.example.org", "https://evil.example.org"
 PREFLIGHT = {"access-control-request-method": "PUT", "access-control-request-headers": "authorization,if-match"}
@@ -31,8 +32,8 @@ def token(ground):
 
 @pytest.fixture(scope="module")
 def api(run, ground, served, token):
-    run(origins.register(ground.database, APP, "An app", "tests"))
-    run(origins.register(ground.database, "http://localhost:1", "Another", "tests"))
+    run(origins.register(ground.access(system("HSYSADMIN")), APP, "An app"))
+    run(origins.register(ground.access(system("HSYSADMIN")), "http://localhost:1", "Another"))
     with httpx.Client(base_url=f"{served.base_url}/fhir", timeout=30) as client:
         yield client
 
@@ -106,11 +107,11 @@ def test_every_process_learns_of_a_change(run, ground, serve, database_url):
         return {httpx.options(f"{many.base_url}/fhir/Patient", headers=headers).status_code for _ in range(12)}
 
     assert seen() == {403}
-    run(origins.register(ground.database, app, "Later", "tests"))
+    run(origins.register(ground.access(system("HSYSADMIN")), app, "Later"))
     wait_for(lambda: seen() == {204})
-    assert run(origins.remove(ground.database, app))
+    assert run(origins.remove(ground.access(system("HSYSADMIN")), app))
     wait_for(lambda: seen() == {403})
-    assert not run(origins.remove(ground.database, app))
+    assert not run(origins.remove(ground.access(system("HSYSADMIN")), app))
     many.close()
 
 

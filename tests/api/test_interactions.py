@@ -271,3 +271,23 @@ def test_head_answers_without_a_body(client: Client) -> None:
     answer = client.request("HEAD", f"/Patient/{made['id']}")
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["content-length"]) > 0
+
+
+def test_what_says_that_parts_of_it_are_missing_is_not_written(client):
+    whole = client.post("/Patient", {"resourceType": "Patient", "gender": "female", "birthDate": "1980-01-01"}).json()
+    part = client.get(f"/Patient/{whole['id']}?_elements=gender").json()
+    assert "birthDate" not in part
+    entry = {"resource": part, "request": {"method": "PUT", "url": f"Patient/{whole['id']}"}}
+    refused = (
+        client.put(f"/Patient/{whole['id']}", part),
+        client.post("/Patient", part),
+        client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}),
+    )
+    for answer in refused:
+        assert answer.status_code == 422, answer.text
+        [issue] = answer.json()["issue"]
+        assert "Read it whole" in issue["diagnostics"]
+        assert issue["expression"][0].endswith("Patient.meta.tag")
+    assert client.get(f"/Patient/{whole['id']}").json() == whole
+    del part["meta"]
+    assert client.put(f"/Patient/{whole['id']}", part).status_code == 200, "whoever means it takes the tag away"

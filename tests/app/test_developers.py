@@ -10,6 +10,7 @@ from html import unescape
 
 import httpx
 import pytest
+from tests.running import on
 
 from yersin.app.developers import LANGUAGES
 from yersin.app.examples import BEFORE, EXAMPLES
@@ -24,9 +25,11 @@ PROGRAMS = {
 SAID = {
     "curl": [
         '"CapabilityStatement"', '"Trần"', "304", '"active":true', "transaction-response", '"total":1',
-        "X-Request-Id: my-1|x-request-id: my-1", "02-30", '"resourceType":"Patient"', '"status":"requested"|"status":"active"', "403",
+        "X-Request-Id: my-1|x-request-id: my-1", "02-30", '"resourceType":"Patient"', '"status":"requested"|"status":"active"',
+        r"(?i)204[^\n]*\n[^\n]*app\.example\.org", "403",
     ],
-    "python": ["4.0.1", "304", "True", "201", "1", "400 .*birthday.* my-1", "error", "Patient 1 1", "requested|active", "403"],
+    "python": ["4.0.1", "304", "True", "201", "1", "400 .*birthday.* my-1", "error", "Patient 1 1", "requested|active",
+        "app.example.org 204 https://app.example.org", "stranger.example.org 403 None"],
     "javascript": ["4.0.1", "304", "true", "201", "1", "400 .*birthday.* my-1", "error", "Patient 1 1", "requested|active", "200"],
 }  # fmt: skip
 
@@ -60,6 +63,10 @@ def test_every_example_does_what_it_says(language, ground, serve, fresh_url, tmp
     if shutil.which(program[0]) is None or (language == "curl" and shutil.which("curl") is None):
         pytest.skip(f"{program[0]} is not installed")
     server = serve(fresh_url)
+    on(
+        fresh_url,
+        "INSERT INTO cors_origin (origin, name, added_by) VALUES ('https://app.example.org', 'Charts', 'tests')",
+    )
     token = Tokens(ground.keys).make("system/*.cruds", 600)
     script = "\n".join([BEFORE[language], *(getattr(example, language) for example in EXAMPLES)])
     environment = {"BASE": f"{server.base_url}/fhir", "TOKEN": token, "PATH": "/usr/local/bin:/usr/bin:/bin"}

@@ -307,7 +307,7 @@ def test_what_happened_is_found_by_patient_and_date(cast: Cast, client: Client) 
     latest = found[0]
     assert latest["subtype"][0]["code"] == "read"
     assert (latest["action"], latest["outcome"]) == ("R", "0")
-    assert {e["what"]["reference"] for e in latest["entity"]} == {f"Patient/{patient}", f"Observation/{seen}"}
+    assert {e["what"].get("reference") for e in latest["entity"]} == {None, f"Patient/{patient}", f"Observation/{seen}"}
     assert latest["agent"][0]["requestor"] is True
     assert latest["agent"][0]["who"]["reference"].startswith("Practitioner/")
     assert latest["purposeOfEvent"][0]["coding"][0]["code"] == "TREAT"
@@ -317,6 +317,29 @@ def test_what_happened_is_found_by_patient_and_date(cast: Cast, client: Client) 
     assert events(client, f"patient={patient}&date=lt{before}") == []
     assert client.get(f"/AuditEvent/{latest['id']}").json()["entity"] == latest["entity"]
     doctor.close()
+
+
+def test_the_rows_of_a_request_are_found_by_the_name_it_was_given(cast: Cast, client: Client) -> None:
+    patient, mark = cast.patient(), f"my-{uuid4()}"
+    for name in (mark, f"{mark}-2", str(uuid4())):
+        assert client.get(f"/Patient/{patient}", headers={"x-request-id": name}).status_code == 200
+        [event] = events(client, f"entity:identifier={name}")
+        assert event["subtype"][0]["code"] == "read"
+        [told] = [e for e in event["entity"] if e.get("type", {}).get("code") == "XrequestId"]
+        known = told["what"]["identifier"]["value"]
+        assert name in (known, mark, f"{mark}-2")
+        assert [e["id"] for e in events(client, f"entity:identifier=|{known}&patient={patient}")] == [event["id"]]
+    assert events(client, f"entity:identifier={uuid4()}") == []
+
+
+def test_a_request_is_sought_by_its_index(run: Any, client: Client) -> None:
+    async def plan() -> str:
+        async with client.access.ground.database.transaction() as connection:
+            await connection.execute("SET LOCAL enable_seqscan = off")
+            rows = await connection.fetch(f"EXPLAIN SELECT seq FROM audit WHERE request = '{uuid4()}'::uuid")
+            return "\n".join(row[0] for row in rows)
+
+    assert "request_idx" in run(plan())
 
 
 def test_rows_are_found_before_and_after_they_are_filed_by_patient(run: Any, client: Client) -> None:
@@ -359,7 +382,7 @@ def test_what_happened_is_found_by_everything_else_it_says(cast: Cast, client: C
     }[name]  # fmt: skip
     doctor.close()
     found = events(client, f"patient={patient}&{name}={wanted}")
-    assert f"Observation/{seen}" in {e["what"]["reference"] for event in found for e in event["entity"]}
+    assert f"Observation/{seen}" in {e["what"].get("reference") for event in found for e in event["entity"]}
 
 
 def test_what_the_audit_cannot_be_searched_by_is_refused_by_name(client: Client) -> None:
@@ -389,7 +412,7 @@ def test_a_citizen_sees_who_looked_at_her_and_nobody_beside_her(cast: Cast, clie
     for query in ("", f"patient={one}"):
         found = events(citizen, query)
         assert found
-        named = {e["what"]["reference"] for event in found for e in event.get("entity", ())}
+        named = {e["what"].get("reference") for event in found for e in event.get("entity", ())}
         assert f"Patient/{one}" in named
         assert f"Patient/{other}" not in named
     assert citizen.get(f"/AuditEvent?patient={other}").status_code == 403

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import uuid
+
+from yersin.db import connect
 
 PAGE = "/administration/origins"
 
@@ -35,3 +40,28 @@ def test_nobody_else_sees_it(house):
     person = house.signed_in("quantribv")
     assert person.get(PAGE).status_code == 403
     assert PAGE not in person.get("/").text
+
+
+def test_each_change_is_recorded_by_whichever_door(house, run, keys_dir):
+    origin = f"https://{uuid.uuid4().hex}.example.org"
+    person = house.signed_in("quantri")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', person.get(PAGE).text)
+    assert token is not None
+    assert person.post(PAGE, data={"csrf_token": token[1], "origin": origin, "name": ""}).status_code == 303
+    environment = {**os.environ, "YERSIN_DATABASE_URL": house.database_url, "YERSIN_DATA_DIR": str(keys_dir)}
+    for words in (("remove", origin), ("add", origin)):
+        subprocess.run([sys.executable, "-m", "yersin.app", "origins", *words], check=True, env=environment)
+
+    async def recorded():
+        database = await connect(house.database_url, max_size=1)
+        try:
+            return [tuple(row) for row in await database.fetch(sql, origin)]
+        finally:
+            await database.close()
+
+    sql = "SELECT role, interaction, query FROM audit WHERE query LIKE '%' || $1 ORDER BY seq"
+    assert run(recorded()) == [
+        ("administrator", "write", f"origins/add?origin={origin}"),
+        ("system", "write", f"origins/remove?origin={origin}"),
+        ("system", "write", f"origins/add?origin={origin}"),
+    ]

@@ -18,10 +18,12 @@ from yersin.store.versions import instant
 from .bundles import bundle, text
 from .messages import Request, Response
 from .read import read
+from .talking import name_of
 
 #: number that no row of the audit has yet
 _LAST = 2**63 - 1
 _REST = "http://terminology.hl7.org/CodeSystem/audit-event-type"
+_BALP = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
 _ACTION = {"create": "C", "read": "R", "vread": "R", "history": "R", "search": "E", "update": "U", "delete": "D"}
 INTERACTIONS = (
@@ -155,6 +157,7 @@ READERS: Mapping[str, Callable[[str], dict[str, object]]] = {
     "altid": _account,
     "date": lambda _: {},  # read with the zone
     "entity": _entity,
+    "entity:identifier": lambda value: {"request": name_of(value.rpartition("|")[2])},
     "outcome": lambda value: {"outcomes": [int(code) for code in _codes(value) if code.isdecimal() and len(code) < 3]},
     "patient": lambda value: {"patient": row_id("Patient", value.removeprefix("Patient/")).id},
     "subtype": lambda value: {"interactions": [code for code in _codes(value) if code in _RESTFUL]},
@@ -199,9 +202,17 @@ def _agent(row: Recorded) -> r4.AuditEventAgent:
     )
 
 
-def _entities(row: Recorded) -> list[r4.AuditEventEntity] | None:
+def _entities(row: Recorded) -> list[r4.AuditEventEntity]:
     entities = [r4.AuditEventEntity(what=r4.Reference(reference=f"Patient/{p}")) for p in row.patients]
     if row.type and row.entity and row.type != "Patient":
         version = f"/_history/{row.ver}" if row.ver else ""
         entities.append(r4.AuditEventEntity(what=r4.Reference(reference=f"{row.type}/{row.entity}{version}")))
-    return entities or None
+    return [*entities, _request(row)]
+
+
+def _request(row: Recorded) -> r4.AuditEventEntity:
+    """Name the request that a row came with, as IHE BALP does."""
+    return r4.AuditEventEntity(
+        type=r4.Coding(system=_BALP, code="XrequestId"),
+        what=r4.Reference(identifier=r4.Identifier(value=str(row.request))),
+    )

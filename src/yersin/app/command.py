@@ -19,9 +19,9 @@ from yersin.api import reindexing
 from yersin.api.bulk import commanding
 from yersin.api.bulk.jobs import Job
 from yersin.api.importing import Finding, Importer, Report
-from yersin.db import Database, embedded
+from yersin.db import embedded
 from yersin.guard import origins
-from yersin.guard.access import Ground
+from yersin.guard.access import Access, Ground
 from yersin.guard.tokens import Tokens
 from yersin.guard.who import system
 from yersin.registry import units_loading
@@ -254,39 +254,39 @@ def origins_() -> None:
 @click.option("--name", default="", help="What the app is called.")
 def add_origin(origin: str, name: str) -> None:
     """Register an app. Example: yersin origins add https://app.example.org --name 'Growth charts'"""
-    _run(_with_database(lambda database: _added(database, origin, name)))
+    _run(_with_access(lambda access: _added(access, origin, name)))
 
 
 @origins_.command(name="remove")
 @click.argument("origin")
 def remove_origin(origin: str) -> None:
     """Let an app call no longer. Example: yersin origins remove https://app.example.org"""
-    _run(_with_database(lambda database: _removed(database, origin)))
+    _run(_with_access(lambda access: _removed(access, origin)))
 
 
 @origins_.command(name="list")
 def list_origins() -> None:
     """Print the apps that are registered. Example: yersin origins list"""
-    _run(_with_database(_listed))
+    _run(_with_access(_listed))
 
 
-async def _with_database(work: Callable[[Database], Awaitable[None]]) -> None:
+async def _with_access(work: Callable[[Access], Awaitable[None]]) -> None:
     async with _ground(_settings()) as ground:
-        await work(ground.database)
+        await work(ground.access(system("HSYSADMIN")))
 
 
-async def _added(database: Database, origin: str, name: str) -> None:
-    click.echo(f"{await origins.register(database, origin, name, 'yersin')} may call the API from a browser.")
+async def _added(access: Access, origin: str, name: str) -> None:
+    click.echo(f"{await origins.register(access, origin, name)} may call the API from a browser.")
 
 
-async def _removed(database: Database, origin: str) -> None:
-    if not await origins.remove(database, origin):
+async def _removed(access: Access, origin: str) -> None:
+    if not await origins.remove(access, origin):
         raise click.ClickException(f"{origin} was not registered.")
     click.echo(f"{origin} may not call the API from a browser any more.")
 
 
-async def _listed(database: Database) -> None:
-    for app in await origins.listed(database):
+async def _listed(access: Access) -> None:
+    for app in await origins.listed(access.ground.database):
         click.echo(f"{app.origin}\t{app.name}")
 
 

@@ -11,7 +11,7 @@ import msgspec
 from yersin.db import embedded
 from yersin.fhir import parse, r4
 from yersin.fhir.problem import Problem
-from yersin.guard import accounts
+from yersin.guard import accounts, origins
 from yersin.guard.access import Access, Ground
 from yersin.guard.who import system
 from yersin.guard.writing import Update, Writing
@@ -25,6 +25,8 @@ from .ground import opened, prepared
 from .serving import refuse_taken_port, run_web
 
 SIZE, SEED = "small", 1
+#: the app of the examples for developers
+APP = "https://app.example.org"
 #: known to everybody: a demonstration listens on this machine only and holds nobody's data
 PASSWORD = "yersin-demo-2026"  # noqa: S105 - see above
 _BATCH = 1000
@@ -38,6 +40,7 @@ async def demonstrate(settings: Settings) -> None:
         async with opened(settings, url) as ground:
             await load(ground, SIZE)
             await make_accounts(ground)
+            await origins.register(ground.access(system("HSYSADMIN")), APP, "Ví dụ cho nhà phát triển")
         _greet(settings)
         await run_web(settings, url)
 

@@ -238,12 +238,16 @@ console.log((await (await fhir("/Subscription", {method: "POST", body: JSON.stri
         title=N_("Call from a browser"),
         words=N_(
             "A page of another address may call the API once an administrator has registered it: yersin origins add "
-            "https://app.example.org. Before that the browser refuses, and so does the server: 403."
+            "https://app.example.org. Its questions are answered with 204 and its name, those of a stranger with 403."
         ),
-        curl="""curl -sS -o /dev/null -w '%{http_code}\\n' -X OPTIONS "$BASE/Patient" -H 'Origin: https://app.example.org' \\
-  -H 'Access-Control-Request-Method: GET' -H 'Access-Control-Request-Headers: authorization'""",
-        python="""asked = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "GET"}
-print(httpx.options(f"{base}/Patient", headers=asked).status_code)""",
+        curl="""for ORIGIN in https://app.example.org https://stranger.example.org; do
+  curl -sS -D - -o /dev/null -X OPTIONS "$BASE/Patient" -H "Origin: $ORIGIN" -H 'Access-Control-Request-Method: GET' \\
+    -H 'Access-Control-Request-Headers: authorization' | grep -iE '^(HTTP|access-control-allow-origin)'
+done""",
+        python="""for origin in ("https://app.example.org", "https://stranger.example.org"):
+    asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    answer = httpx.options(f"{base}/Patient", headers=asked)
+    print(origin, answer.status_code, answer.headers.get("Access-Control-Allow-Origin"))""",
         javascript="""const seen = await fetch(`${base}/Patient?_count=1`, {headers: {Authorization: `Bearer ${token}`}});
 console.log(seen.status, seen.headers.get("X-Request-Id"));""",
     ),

@@ -7,7 +7,7 @@ version says itself when it was written (`upd`, which only rises), so a later ca
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -19,6 +19,7 @@ from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.search.page import Query
 from yersin.search.run import where_of
+from yersin.search.settling import settled
 from yersin.search.tokens import member
 from yersin.store.reading import version_of
 from yersin.store.schema import table
@@ -94,7 +95,8 @@ async def read(access: Access, part: Slice, after: Place, most: int, take: Take)
         if not part.queries and not part.patients:
             # the order is that of the primary key: sorting would take the whole table for each file
             await connection.execute("SET LOCAL enable_sort = off")
-        statement, arguments = _rows(access, part, after, most)
+        queries = [await settled(connection, access.ground.indexer, query, access.scope) for query in part.queries]
+        statement, arguments = _rows(access, replace(part, queries=queries), after, most)
         cursor = await connection.cursor(statement, *arguments)
         last, seen, more = after, 0, True
         while more and (rows := await cursor.fetch(BATCH)):

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from yersin.db import Database, DatabaseFailure
+from yersin.db import Connection, Database, DatabaseFailure
 from yersin.db.migrate import Step
 from yersin.fhir.problem import problem
+
+from . import audit
+from .access import Access
 
 DDL = """
 CREATE TABLE cors_origin (
@@ -51,18 +54,28 @@ def origin_of(text: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != _PORTS[parts.scheme] else "")
 
 
-async def register(database: Database, origin: str, name: str, by: str) -> str:
-    """Let an app call the API; returns its origin. Raises Problem for what is no origin."""
+async def register(access: Access, origin: str, name: str) -> str:
+    """Let an app call the API, and record it; returns its origin. Raises Problem for what is no origin."""
     found = origin_of(origin)
     sql = "INSERT INTO cors_origin (origin, name, added_by) VALUES ($1, $2, $3) ON CONFLICT (origin) DO UPDATE SET name = $2"
-    await database.execute(sql, found, name.strip() or found, by)
+    async with access.ground.database.transaction() as connection:
+        await connection.execute(sql, found, name.strip() or found, access.who.display)
+        await _record(connection, access, f"origins/add?origin={found}")
     return found
 
 
-async def remove(database: Database, origin: str) -> bool:
-    """Let an app call no longer; tells whether it was registered."""
-    sql = "DELETE FROM cors_origin WHERE origin = $1 RETURNING origin"
-    return await database.fetchval(sql, origin_of(origin)) is not None
+async def remove(access: Access, origin: str) -> bool:
+    """Let an app call no longer, and record it; tells whether it was registered."""
+    found = origin_of(origin)
+    async with access.ground.database.transaction() as connection:
+        gone = await connection.fetchval("DELETE FROM cors_origin WHERE origin = $1 RETURNING origin", found)
+        if gone is not None:
+            await _record(connection, access, f"origins/remove?origin={found}")
+    return gone is not None
+
+
+async def _record(connection: Connection, access: Access, what: str) -> None:
+    await audit.insert(connection, access.who, audit.Entry(interaction="write", query=what))
 
 
 async def listed(database: Database) -> list[App]:

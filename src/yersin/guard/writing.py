@@ -253,6 +253,11 @@ def not_open(type_name: str, logical_id: str) -> Problem:
     return problem("not-found", f"{type_name}/{logical_id} is not here, or is not open to you.", status=404)
 
 
+#: system of the tag that says that parts are missing, as R4 and as STU 3 wrote it
+_OBSERVED = (
+    "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "http://hl7.org/fhir/v3/ObservationValue",
+)
 _VERB = {Create: "c", Update: "u", Delete: "d"}
 
 
@@ -264,7 +269,23 @@ async def judge(access: Access, changes: Sequence[Change]) -> None:
         access.who.require_grant(type_name, _VERB[type(change)])
         if type_name == extending.TYPE:
             extending.require(access, None if isinstance(change, Delete) else change.resource)
+        if access.is_judged and not isinstance(change, Delete):
+            _require_whole(change.resource)
     await access.require_good([change.resource for change in changes if not isinstance(change, Delete)])
+
+
+def _require_whole(resource: r4.Resource) -> None:
+    """Refuse what says of itself that parts of it are missing: as it stands, the rest would be gone.
+
+    Source: https://hl7.org/fhir/R4/resource.html#simple-tags
+    """
+    tags = (resource.meta and resource.meta.tag) or ()
+    if any(tag.code == "SUBSETTED" and tag.system in _OBSERVED for tag in tags):
+        text = (
+            "The tag SUBSETTED says that parts of this resource are missing (_summary or _elements left them out); written so, "
+            "they would be lost. Read it whole, change that, and send it; or take the tag away if this is all there is."
+        )
+        raise problem("business-rule", text, status=422, expression=f"{type(resource).__name__}.meta.tag")
 
 
 async def require_references(

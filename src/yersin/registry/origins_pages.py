@@ -30,10 +30,9 @@ async def add(request: AnyRequest) -> Response[Any]:
     access, form = _access(request), await request.form()
     written, name = str(form.get("origin", "")), str(form.get("name", ""))[:_LONGEST]
     try:
-        origin = await origins.register(access.ground.database, written, name, access.who.display)
+        await origins.register(access, written, name)
     except Problem:
         return await _page(request, status=422, written=written, name=name, is_wrong=True)
-    await access.record(audit.Entry(interaction="write", query=f"origins/add?origin={origin}"))
     return redirect(PLACE)
 
 
@@ -43,12 +42,11 @@ async def remove(request: AnyRequest) -> Response[Any]:
     access, form = _access(request), await request.form()
     origin = str(form.get("origin", ""))
     try:
-        was_there = await origins.remove(access.ground.database, origin)
+        was_there = await origins.remove(access, origin)
     except Problem:
         was_there = False
     if not was_there:
         return await _page(request, status=409, gone=origin)
-    await access.record(audit.Entry(interaction="write", query=f"origins/remove?origin={origin}"))
     return redirect(PLACE)
 
 
