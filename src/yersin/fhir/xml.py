@@ -149,7 +149,7 @@ def read(raw: bytes, *, draft: bool = False) -> bytes:
 
     Of a `draft`, elements are brought into their order, values that are empty are left out, and `_` in its id becomes `-`.
     """
-    root = _root(raw)
+    root = opened(raw)
     if draft:
         _mend(root)
     return _encode(_resource(root))
@@ -181,7 +181,8 @@ def _local(node: Any) -> str:
     return str(node.tag).rpartition("}")[2]
 
 
-def _root(raw: bytes) -> Any:
+def opened(raw: bytes) -> Any:
+    """Read what is in a document, which declares nothing. Raises Problem where it does, or is no XML."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:

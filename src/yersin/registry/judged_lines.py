@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from yersin.fhir import r4
-from yersin.fhir.problem import Issue
+from yersin.fhir.problem import Issue, Problem
 from yersin.fhir.shapes import shape, struct_of
 from yersin.fhir.structs import Struct
+from yersin.fhir.xml_lines import laid_out
 
 _RANKS = ("fatal", "error", "warning", "information")
 _LINE = re.compile(r"\bline (\d+)\b")
@@ -32,25 +34,40 @@ class Line:
 
 def lines_of(text: str, issues: Sequence[Issue]) -> list[Line]:
     """Lines of a resource with its findings: laid out anew where it is JSON, else as it was written."""
-    try:
-        value = json.loads(text, parse_float=Decimal)
-    except ValueError:
-        lines = [Line(number=n, text=each) for n, each in enumerate(text.splitlines() or [""], 1)]
-        places = [int(m[1]) if (m := _LINE.search(issue.diagnostics)) else 1 for issue in issues]
-        for number, place in enumerate(places, 1):
-            lines[min(place, len(lines)) - 1].found.append(number)
-    else:
-        laid = _value(value, _struct(value), _root(value), 0, "", "")
-        lines = [Line(number=n, text=each, place=place) for n, (each, place) in enumerate(laid, 1)]
-        by_place: dict[str, Line] = {}
-        for line in lines:
-            by_place.setdefault(line.place, line)
-        for number, issue in enumerate(issues, 1):
+    lines, by_place = _lines(text)
+    for number, issue in enumerate(issues, 1):
+        told = _LINE.search(issue.diagnostics) if issue.expression not in by_place else None
+        if told:
+            lines[min(int(told[1]), len(lines)) - 1].found.append(number)
+        else:
             _nearest(by_place, issue.expression, lines[0]).found.append(number)
     for line in lines:
         ranks = [_RANKS.index(issues[number - 1].severity) for number in line.found]
         line.severity = _RANKS[min(ranks)] if ranks else ""
     return lines
+
+
+def _lines(text: str) -> tuple[list[Line], dict[str, Line]]:
+    """Lines of a text, and of them the first of each place."""
+    try:
+        value = json.loads(text, parse_float=Decimal)
+    except ValueError:
+        return _written(text)
+    laid = _value(value, _struct(value), _root(value), 0, "", "")
+    lines = [Line(number=n, text=each, place=place) for n, (each, place) in enumerate(laid, 1)]
+    by_place: dict[str, Line] = {}
+    for line in lines:
+        by_place.setdefault(line.place, line)
+    return lines, by_place
+
+
+def _written(text: str) -> tuple[list[Line], dict[str, Line]]:
+    """Lines as they were written, with the places of what is XML."""
+    numbers: dict[str, int] = {}
+    with suppress(Problem):
+        text, numbers = laid_out(text)
+    lines = [Line(number=n, text=each) for n, each in enumerate(text.splitlines() or [""], 1)]
+    return lines, {place: lines[min(number, len(lines)) - 1] for place, number in numbers.items()}
 
 
 def _nearest(by_place: dict[str, Line], place: str, first: Line) -> Line:

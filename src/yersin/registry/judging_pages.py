@@ -57,14 +57,14 @@ async def judge(request: AnyRequest) -> Response[bytes]:
     await access.record(audit.Entry(interaction="validate"))
     if not text.strip():
         return await _page(request, text="", profile=profile, is_empty=True)
-    read, issues = await _judged(access, text, profile)
-    lines = lines_of(read, issues)
+    issues = await _judged(access, text, profile)
+    lines = lines_of(text, issues)
     found = _findings(issues, lines)
     return await _page(request, text=text, profile=profile, lines=lines, found=found)
 
 
-async def _judged(access: Access, text: str, profile: str) -> tuple[str, list[Issue]]:
-    """The resource as JSON, where it can be read, and every finding."""
+async def _judged(access: Access, text: str, profile: str) -> list[Issue]:
+    """Every finding in a resource, which may be XML."""
     raw = text.encode("utf-8", "replace")
     try:
         raw = xml.read(raw) if raw.lstrip()[:1] == b"<" else raw
@@ -72,7 +72,7 @@ async def _judged(access: Access, text: str, profile: str) -> tuple[str, list[Is
         issues = await access.ground.profiling.judge(raw, [profile] if profile else [])
     except Problem as refusal:
         issues = list(refusal.issues)
-    return raw.decode(errors="replace"), issues[:_SHOWN]
+    return issues[:_SHOWN]
 
 
 def _findings(issues: list[Issue], lines: list[Line]) -> list[Finding]:
