@@ -165,6 +165,64 @@ def test_a_patch_that_goes_through_too_much_is_refused(monkeypatch: pytest.Monke
     assert refused.value.status == 413
 
 
+MIXED = {
+    "resourceType": "Bundle",
+    "type": "collection",
+    "entry": [
+        {"resource": {"resourceType": "Observation", "valueQuantity": {"value": 1, "unit": "kg"}}},
+        {"resource": {"resourceType": "Patient", "gender": "male"}},
+    ],
+}
+
+
+def test_a_path_may_pass_resources_of_several_types() -> None:
+    there = patched(
+        MIXED, operation("replace", path="Bundle.entry.where(resource.gender = 'male').resource.gender", value="female")
+    )
+    assert there["entry"][1]["resource"]["gender"] == "female"
+    there = patched(MIXED, operation("replace", path="entry.resource.ofType(Observation).value", value="x"))
+    assert there["entry"][0]["resource"] == {"resourceType": "Observation", "valueString": "x"}
+    with pytest.raises(Problem, match="no element gender"):
+        patched(MIXED, operation("delete", path="entry.resource.where(gender = 'other').gender"))
+
+
+def test_a_value_may_be_what_stands_beside_it_alone() -> None:
+    there = patched(PATIENT, operation("replace", path="name[0].given[0]", value={"_valueString": {"id": "a"}}))
+    assert there["name"][0]["given"] == [None, "B"]
+    assert there["name"][0]["_given"] == [{"id": "a"}, {"id": "b"}]
+    there = patched(
+        {"resourceType": "Patient"}, operation("add", path="Patient", name="deceased[x]", value={"valueBoolean": True})
+    )
+    assert there["deceasedBoolean"] is True
+
+
+def test_a_patch_that_is_done_again_brings_the_same() -> None:
+    contact = {"part": [{"name": "name", "valueHumanName": {"given": ["C"]}}]}
+    steps = [
+        operation("add", path="Patient", name="contact", value=contact),
+        operation("insert", path="Patient.contact.name.given", index=0, value="B"),
+        operation("add", path="Patient", name="address", value={"valueAddress": {"line": ["1"]}}),
+        operation("insert", path="Patient.address.line", index=1, value="2"),
+    ]
+    listed = [one for raw in steps for one in fhirpath_patch.operations(raw)]
+    for _ in range(2):
+        made = fhirpath_patch.apply({"resourceType": "Patient"}, listed)
+        assert made["contact"] == [{"name": {"given": ["B", "C"]}}]
+        assert made["address"] == [{"line": ["1", "2"]}]
+
+
+def test_the_operation_that_cannot_be_done_is_named_with_a_cure() -> None:
+    twice = {"part": [{"name": "gender", "valueCode": "male"}, {"name": "gender", "valueCode": "female"}]}
+    for parts, words in (
+        ({"path": "Patient.contact", "name": "gender", "value": "male"}, "add it first"),
+        ({"path": "Patient.name", "name": "family", "value": "x"}, "say which"),
+        ({"path": "Patient", "name": "contact", "value": twice}, "twice"),
+    ):
+        with pytest.raises(Problem, match=words) as refused:
+            patched(PATIENT, operation("add", **parts))
+        assert refused.value.issues[0].expression == "Parameters.parameter[0]"
+
+
 def test_a_part_of_another_type_is_refused() -> None:
     for parts in ({"path": {"valueCoding": {"code": "x"}}}, {"path": "Patient", "name": {"valueBoolean": True}}):
         with pytest.raises(Problem, match="must be a text"):

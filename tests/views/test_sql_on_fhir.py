@@ -60,3 +60,9 @@ def test_the_view_gives_the_rows_of_the_case(resources, case, request):
         assert _comparable(rows) == _comparable(case["expect"])
     if "expectCount" in case:
         assert len(rows) == case["expectCount"]
+
+
+@pytest.mark.parametrize("select", [{"forEach": 1}, {"repeat": [2]}, {"column": [{"name": "a", "path": ["id"]}]}])
+def test_a_path_that_is_no_text_is_refused(select):
+    with pytest.raises(Problem, match="A path is a text"):
+        definition.read({"resource": "Patient", "select": [select]})

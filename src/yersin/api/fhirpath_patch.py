@@ -7,16 +7,17 @@ extensions) go together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
 from yersin.fhir.path import CannotEvaluate, NotFHIRPath
-from yersin.fhir.problem import Problem, problem
+from yersin.fhir.problem import problem
 from yersin.fhir.shapes import Element, shape, struct_of
 from yersin.fhir.structs import Struct
 
 from . import json_patch
-from .fhirpath_slots import Document, Slot, elements, filled, values_at
+from .fhirpath_slots import Document, Slot, elements, filled, not_one, values_at
 
 #: operations of one patch
 OPERATIONS = 1000
@@ -80,9 +81,10 @@ def _operation(number: int, one: Mapping[str, Any]) -> Operation:
 
 def _value(part: Mapping[str, Any]) -> tuple[str, Any]:
     """Type and JSON value of a part; no type for an anonymous one, whose value are parts."""
-    for key, value in part.items():
-        if key.startswith("value"):
-            return key.removeprefix("value"), value
+    for key in part:
+        if key.startswith(("value", "_value")):
+            kind = key.removeprefix("_").removeprefix("value")
+            return kind, part.get(f"value{kind}")
     if "resource" in part:
         return "Resource", part["resource"]
     return "", part.get("part")
@@ -101,7 +103,7 @@ def apply(document: dict[str, Any], listed: Sequence[Operation]) -> dict[str, An
             _DO[one.kind](there, one)
         except (LookupError, CannotEvaluate, NotFHIRPath) as error:
             text = f"Operation {number} ({one.kind}) cannot be done: {error.args[0] if error.args else error}."
-            raise Problem(problem("processing", text).issues, status=422) from error
+            raise problem("processing", text, expression=f"Parameters.parameter[{number}]", status=422) from error
     return document
 
 
@@ -111,7 +113,8 @@ def _given(one: Operation, element: Element) -> tuple[Any, Any]:
     kind, value = _value(part)
     if not kind and not element.primitive:
         return _anonymous(value or (), struct_of(element.type)), None
-    return value, part.get(f"_value{kind}")
+    # what later operations change is not the patch itself, which may be done again
+    return deepcopy(value), deepcopy(part.get(f"_value{kind}"))
 
 
 def _anonymous(parts: Sequence[Mapping[str, Any]], struct: type[Struct]) -> dict[str, Any]:
@@ -120,14 +123,17 @@ def _anonymous(parts: Sequence[Mapping[str, Any]], struct: type[Struct]) -> dict
     known = shape(struct)
     for part in parts:
         kind, value = _value(part)
-        stem = part.get("name", "")
+        stem = part.get("name", "").removesuffix("[x]")
         name = stem if stem in known else f"{stem}{kind}"
         if name not in known:
             raise LookupError(f"{struct.__name__} has no element {stem or 'without a name'}")
         element = known[name]
+        if not element.many and (name in made or f"_{name}" in made):
+            raise LookupError(f"{name} stands there twice, and does not repeat")
         if not kind and not element.primitive:
             value = _anonymous(value or (), struct_of(element.type))
-        _place(made, element, len(values_at(made, name)) if element.many else None, (value, part.get(f"_value{kind}")))
+        pair = deepcopy((value, part.get(f"_value{kind}")))
+        _place(made, element, _count(made, element) if element.many else None, pair)
     return made
 
 
@@ -140,13 +146,17 @@ def _place(holder: dict[str, Any], element: Element, place: int | None, pair: tu
             if value is not None:
                 holder[name] = value
         return
-    count = max(len(values_at(holder, name)) for name in names)
+    count = _count(holder, element)
     for name, value in zip(names, pair, strict=True):
         if value is None and name not in holder:
             continue
         values = holder.setdefault(name, [])
         values += [None] * (count - len(values))
         values.insert(place, value)
+
+
+def _count(holder: dict[str, Any], element: Element) -> int:
+    return max(len(values_at(holder, name)) for name in (element.name, f"_{element.name}"))
 
 
 def _take(slot: Slot) -> tuple[Any, Any]:
@@ -164,10 +174,10 @@ def _take(slot: Slot) -> tuple[Any, Any]:
 
 
 def _add(document: Document, one: Operation) -> None:
-    path, name = one.text("path"), one.text("name")
+    path, name = one.text("path"), one.text("name").removesuffix("[x]")
     holders = document.holders(path)
     if len(holders) != 1:
-        raise LookupError(f"{path} names {len(holders)} elements, and not one")
+        raise LookupError(not_one(path, len(holders)))
     holder, struct = holders[0]
     named = elements(struct, name)
     kind = _value(one.parts["value"])[0]
@@ -176,8 +186,7 @@ def _add(document: Document, one: Operation) -> None:
         raise LookupError(f"{name} cannot be a {kind}")
     if not element.many and any(e.name in holder or f"_{e.name}" in holder for e in named):
         raise LookupError(f"{name} is there already; replace it")
-    count = max(len(values_at(holder, element.name)), len(values_at(holder, f"_{element.name}")))
-    _place(holder, element, count if element.many else None, _given(one, element))
+    _place(holder, element, _count(holder, element) if element.many else None, _given(one, element))
 
 
 def _insert(document: Document, one: Operation) -> None:
@@ -195,7 +204,7 @@ def _check(index: int, last: int) -> None:
 def _delete(document: Document, one: Operation) -> None:
     slots = document.found(one.text("path"))
     if len(slots) > 1:
-        raise LookupError(f"{one.text('path')} names {len(slots)} elements, and not one")
+        raise LookupError(not_one(one.text("path"), len(slots)))
     for slot in slots:
         _take(slot)
 

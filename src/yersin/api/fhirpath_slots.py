@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from yersin.fhir import r4
-from yersin.fhir.path import Expression, Node, compiled, last_step
+from yersin.fhir.path import Expression, Items, Node, compiled, last_step
 from yersin.fhir.shapes import Element, shape, struct_of
 from yersin.fhir.structs import Struct
 
@@ -84,16 +84,19 @@ class Document:
 
     def holders(self, path: str, before: Expression | None = None) -> list[tuple[dict[str, Any], type[Struct]]]:
         """Objects that a path names."""
-        expression = before or compiled(path, strict=True)
-        return [self.holder_of(node, path) for node in expression(self._like)]
+        return [self.holder_of(node, path) for node in self._run(before or compiled(path, strict=True))]
+
+    def _run(self, expression: Expression) -> Items:
+        """Run a strict expression: elements that some type has not are told only where nothing is found."""
+        return replace(expression, strict=False)(self._like) or expression(self._like)
 
     def found(self, path: str) -> list[Slot]:
         """Slots of the elements that a path names."""
         last = last_step(path)
         if last is None:
-            return [self.slot_of(node, path) for node in compiled(path, strict=True)(self._like)]
+            return [self.slot_of(node, path) for node in self._run(compiled(path, strict=True))]
         before, name = last
-        nodes = before(self._like)
+        nodes = self._run(before)
         return [slot for node in nodes for slot in self._named(node, path, name)]
 
     def _named(self, node: Any, path: str, name: str) -> Iterator[Slot]:
@@ -107,7 +110,7 @@ class Document:
         """The one slot that a path names."""
         slots = self.found(path)
         if len(slots) != 1:
-            raise LookupError(f"{path} names {len(slots)} elements, and not one")
+            raise LookupError(not_one(path, len(slots)))
         return slots[0]
 
     def list_at(self, path: str) -> Slot:
@@ -148,6 +151,12 @@ def filled(holder: dict[str, Any], struct: type[Struct], element: Element) -> It
             yield replace(slot, place=place)
     elif any(name in holder for name in names):
         yield slot
+
+
+def not_one(path: str, count: int) -> str:
+    """Say that a path names none or several elements, and what to do."""
+    cure = "say which, by where() or an index" if count else "add it first"
+    return f"{path} names {count} elements, and not one: {cure}"
 
 
 def _mark_of(node: Any) -> Any:
