@@ -347,7 +347,7 @@ def test_sorting_by_a_date_follows_its_beginning(
             for r in found.versions
         ]
         known = [b for b in begun if b is not None]
-        assert len(known) > 2
+        assert len(known) > 1
         assert known == sorted(known, reverse=bool(sign))
 
 

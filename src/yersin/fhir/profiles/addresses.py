@@ -12,6 +12,7 @@ from yersin.fhir import primitives
 
 from .findings import Findings
 
+_VALUE_SETS = "http://hl7.org/fhir/ValueSet/"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
 _UUID = re.compile(primitives.UUID).match
 _OID = re.compile(primitives.OID).match
@@ -34,7 +35,7 @@ def is_whole(uri: str) -> bool:
 
 def is_system(uri: str) -> bool:
     """Whether a URI may name a system of codes or identifiers."""
-    return uri[:7] == "http://" or (is_absolute(uri) and is_whole(uri))
+    return not uri.startswith(_VALUE_SETS) if uri[:7] == "http://" else is_absolute(uri) and is_whole(uri)
 
 
 def judge_uri(value: Any, place: str, found: Findings) -> None:
@@ -50,4 +51,7 @@ def judge_system(value: Any, place: str, found: Findings) -> None:
         words = (
             f"A system is named by an absolute URI, such as http://loinc.org or urn:oid:1.2.3; {value[:200]!r} is none"
         )
+        found.add("value", f"{place}.system", words)
+    elif isinstance(value, str) and value.startswith(_VALUE_SETS):
+        words = f"{value[:200]} is a value set; the system of a code is the code system that defines it"
         found.add("value", f"{place}.system", words)

@@ -32,8 +32,6 @@ from .special import ELEMENTS, PUBLISHED, is_told, judge_special
 
 _DEEPEST = 60
 _NO_CONTENT = frozenset({"id"})
-#: what R4 asks and its own examples leave out, as the parser takes it
-RELAXED = frozenset({"Questionnaire.item.linkId"})
 #: where R4's own examples write xml and json, the short forms of media types that its REST API knows
 _SHORT_FORMS = frozenset({
     "TestScript.setup.action.operation.accept", "TestScript.setup.action.operation.contentType",
@@ -213,9 +211,8 @@ class Judge:
     ) -> None:
         """Judge all elements of one name: their number, their types, their slices, then each."""
         if len(nodes) < part.least:
-            severity = "warning" if part.own.get("id") in RELAXED else "error"
             words = f"{part.name} is needed {_times(part.least)}, and is there {_times(len(nodes))}"
-            self.found.add("required", place, words, severity)
+            self.found.add("required", place, words)
         if len(nodes) > part.most:
             words = (
                 f"{part.name} may be there {_times(part.most)}, and is there {_times(len(nodes))}"
