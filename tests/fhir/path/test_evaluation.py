@@ -46,6 +46,30 @@ TABLE = r"""
 1.0 / 0
 2147483647 + 1
 -(1 | 2)                                                                  ERR
+3 '1' + 2                                                                 5 '1'
+3 - 0.5 '1'                                                               2.5 '1'
+2 * 6 months                                                              12 month
+2 * 1 year = 24 months                                                    true
+@2024-01-31 + 1 * 1 month                                                 2024-02-29
+1.100 ~ 1.101                                                             true
+1.101 ~ 1.112                                                             false
+10 ~ 13                                                                   false
+'a  b' ~ 'a b'                                                            false
+'A\tb' ~ 'a B'                                                            true
+'\p\3\u005'                                                               p3u005
+1.comparable(2 '1')                                                       true
+1.comparable(1 'm')                                                       false
+'a'.comparable(1)                                                         false
+name.given.getValue()
+active.getValue()                                                         true
+(1 | 2.5 | 3).sum()                                                       6.5
+(1 'cm').combine(1 'm').sum() = 101 'cm'                                  true
+(2 | 3).avg()                                                             2.5
+(2 | 1 | 3).min()                                                         1
+('b' | 'c' | 'a').max()                                                   c
+(1 | 'a').max()                                                           ERR
+(1 'm' | 1 'g').max()
+{}.sum()
 1 & 'b'                                                                   ERR
 'abc' & {} & 'd'                                                          abcd
 'a' + {}
@@ -63,7 +87,7 @@ name.exists(given = 'Jim')                                                true
 name.sort(-family, -given.first()).first().use                            usual
 Patient.ofType(Bundle)
 Patient is DomainResource                                                 true
-Patient is System.Patient                                                 ERR
+Patient is System.Patient                                                 false
 active.is(FHIR.boolean)                                                   true
 active is Boolean                                                         false
 gender.is(string)                                                         true
@@ -111,7 +135,6 @@ id.type().name                                                            id
 1 'cm' = 1 's'
 1 'cm' ~ 1 's'                                                            false
 37 'Cel' = 310.15 'K'                                                     true
-'A B' ~ 'a  b'                                                            true
 'y'.toBoolean()                                                           true
 '2.5'.toInteger()
 'T12:00'.toTime()                                                         12:00
@@ -264,3 +287,17 @@ def test_only_variables_that_will_be_there_are_compiled() -> None:
     assert compiled("%a + 1", known={"a"})(None, Environment(variables={"a": 1})) == [2]
     with pytest.raises(CannotEvaluate, match="%b"):
         compiled("%b + 1", known={"a"})
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("name.given", ["a", None, None]),
+        ("name.given.id", ["x", "y"]),
+        ("name.given.join(',')", ["a"]),
+        ("name.given.getValue()", []),
+    ],
+)
+def test_what_stands_beside_values_may_be_more_than_they(path: str, expected: list[Any]) -> None:
+    name = {"given": ["a"], "_given": [None, {"id": "x"}, {"id": "y"}]}
+    assert compiled(path).values({"resourceType": "Patient", "name": [name]}) == expected

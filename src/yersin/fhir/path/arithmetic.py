@@ -62,8 +62,8 @@ def added(a: Any, b: Any) -> Any:
         return a + b
     if isinstance(a, Temporal) and isinstance(b, Quantity):
         return shifted(a, b, 1)
-    if isinstance(a, Quantity) and isinstance(b, Quantity):
-        return _summed(a, b, ARITHMETIC.add)
+    if isinstance(a, Quantity) or isinstance(b, Quantity):
+        return _summed("+", a, b, ARITHMETIC.add)
     raise _refused("+", a, b)
 
 
@@ -73,13 +73,21 @@ def subtracted(a: Any, b: Any) -> Any:
         return _numbers(a, b, int.__sub__, ARITHMETIC.subtract)
     if isinstance(a, Temporal) and isinstance(b, Quantity):
         return shifted(a, b, -1)
-    if isinstance(a, Quantity) and isinstance(b, Quantity):
-        return _summed(a, b, ARITHMETIC.subtract)
+    if isinstance(a, Quantity) or isinstance(b, Quantity):
+        return _summed("-", a, b, ARITHMETIC.subtract)
     raise _refused("-", a, b)
 
 
-def _summed(a: Quantity, b: Quantity, work: Callable[..., Decimal]) -> Quantity | None:
-    found = quantities.finer(a, b)
+def _quantity(value: Any) -> Any:
+    """Give a number as a quantity without a unit; anything else as it is."""
+    return Quantity(Decimal(value)) if _is_number(value) else value
+
+
+def _summed(sign: str, a: Any, b: Any, work: Callable[..., Decimal]) -> Quantity | None:
+    left, right = _quantity(a), _quantity(b)
+    if not isinstance(left, Quantity) or not isinstance(right, Quantity):
+        raise _refused(sign, a, b)
+    found = quantities.finer(left, right)
     if found is None:
         return None
     value = _decimal(work, found[0].value, found[1].value)
@@ -94,11 +102,12 @@ def multiplied(a: Any, b: Any) -> Any:
 
 
 def _of_quantities(sign: str, a: Any, b: Any) -> Quantity | None:
-    left = Quantity(Decimal(a)) if _is_number(a) else a
-    right = Quantity(Decimal(b)) if _is_number(b) else b
+    left, right = _quantity(a), _quantity(b)
     if not isinstance(left, Quantity) or not isinstance(right, Quantity):
         raise _refused(sign, a, b)
-    if not _is_number(a) and _is_number(b) and left.calendar:
+    if sign == "*" and _is_number(a):
+        b, left, right = a, right, left
+    if _is_number(b) and left.calendar:
         value = _decimal(ARITHMETIC.divide if sign == "/" else ARITHMETIC.multiply, left.value, right.value)
         return None if value is None else Quantity(value, left.unit, calendar=True)
     return quantities.product(left, right, divide=sign == "/")

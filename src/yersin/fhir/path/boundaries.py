@@ -13,6 +13,7 @@ from typing import Any
 
 from . import quantities
 from .calling import Function, single, whole
+from .equality import as_quantity
 from .items import Items, type_of
 from .quantities import ARITHMETIC, Quantity
 from .refusal import impossible
@@ -123,10 +124,10 @@ def _precision(items: Items, _scene: Scene) -> Items:
 
 
 def _comparable(items: Items, _scene: Scene, other: Items) -> Items:
-    a, b = single(items, "comparable()"), single(other, "comparable()")
-    if a is None or b is None:
+    if not items or not other:
         return []
-    return [isinstance(a, Quantity) and isinstance(b, Quantity) and quantities.pair(a, b) is not None]
+    a, b = as_quantity(single(items, "comparable()")), as_quantity(single(other, "comparable()"))
+    return [a is not None and b is not None and quantities.pair(a, b) is not None]
 
 
 FUNCTIONS: Mapping[str, Function] = {

@@ -5,6 +5,7 @@ Source: https://hl7.org/fhirpath/N1/#equality, https://hl7.org/fhirpath/N1/#comp
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -21,6 +22,7 @@ from .temporal import Temporal
 _SORTED = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
 _BUILD = msgspec.json.Decoder(float_hook=Decimal).decode
 _NUMBERS = (int, Decimal)
+_BLANK = re.compile(r"\s")
 _SIMPLE = frozenset({str, bool, int})
 
 
@@ -60,7 +62,8 @@ def _equal_times(a: Temporal, b: Temporal) -> bool | None:
     return None if answer is None else answer == 0
 
 
-def _as_quantity(value: Any) -> Quantity | None:
+def as_quantity(value: Any) -> Quantity | None:
+    """Give a quantity, or a number as one without a unit; None for anything else."""
     if isinstance(value, Quantity):
         return value
     if isinstance(value, _NUMBERS) and not isinstance(value, bool):
@@ -69,7 +72,7 @@ def _as_quantity(value: Any) -> Quantity | None:
 
 
 def _equal_quantities(a: Any, b: Any) -> bool | None:
-    left, right = _as_quantity(a), _as_quantity(b)
+    left, right = as_quantity(a), as_quantity(b)
     if left is None or right is None:
         return False
     found = quantities.pair(left, right)
@@ -126,7 +129,7 @@ def equivalent_items(left: Items, right: Items) -> bool:
 
 
 def equivalent(left: Any, right: Any) -> bool:
-    """Whether two items mean the same: case, white space, precision and order do not count."""
+    """Whether two items mean the same: case, kinds of white space, precision and order do not count."""
     a, b = data(left), data(right)
     if isinstance(a, str) and isinstance(b, str):
         return _normal(a) == _normal(b)
@@ -134,7 +137,7 @@ def equivalent(left: Any, right: Any) -> bool:
         same = a.precision == b.precision and (a.type == "Time") == (b.type == "Time")
         return same and temporal.compared(a, b) == 0
     if isinstance(a, Quantity) or isinstance(b, Quantity):
-        return _equivalent_quantities(_as_quantity(a), _as_quantity(b))
+        return _equivalent_quantities(as_quantity(a), as_quantity(b))
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, _NUMBERS) and isinstance(b, _NUMBERS):
@@ -145,12 +148,12 @@ def equivalent(left: Any, right: Any) -> bool:
 
 
 def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return _BLANK.sub(" ", text.casefold())
 
 
 def _near(a: Decimal, b: Decimal) -> bool:
-    """Compare after rounding to the fewer decimal places of the two."""
-    places = min(-int(a.as_tuple().exponent), -int(b.as_tuple().exponent))
+    """Compare after rounding to the fewer decimal places of the two; zeros at the end do not count."""
+    places = min(-int(each.normalize(ARITHMETIC).as_tuple().exponent) for each in (a, b))
     try:
         step = Decimal(1).scaleb(-max(0, places))
         return a.quantize(step, ROUND_HALF_UP, ARITHMETIC) == b.quantize(step, ROUND_HALF_UP, ARITHMETIC)
@@ -187,7 +190,7 @@ def order(left: Any, right: Any) -> int | None:
         return temporal.compared(a, b)
     simple = (isinstance(a, str) and isinstance(b, str)) or (_is_number(a) and _is_number(b))
     if not simple and (isinstance(a, Quantity) or isinstance(b, Quantity)):
-        one, other = _as_quantity(a), _as_quantity(b)
+        one, other = as_quantity(a), as_quantity(b)
         if one is not None and other is not None:
             found = quantities.pair(one, other)
             if found is None:

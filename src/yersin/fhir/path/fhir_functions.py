@@ -7,8 +7,8 @@ from typing import Any
 
 from yersin.fhir import narrative
 
-from .calling import Function, single, text
-from .items import Items, Node, field, root
+from .calling import Function, text
+from .items import Items, Node, data, field, root
 from .model import kind_of, kinds
 from .refusal import impossible
 from .scene import Scene
@@ -49,7 +49,7 @@ def _value(item: Any) -> Any:
 
 
 def _get_value(items: Items, _scene: Scene) -> Items:
-    value = single(items, "getValue()")
+    value = data(items[0]) if len(items) == 1 else None
     return [] if value is None or isinstance(value, Node) else [value]
 
 

@@ -79,9 +79,7 @@ def _unescaped(inner: str, text: str, at: int) -> str:
         mark = match[1]
         if len(mark) == 5:
             return chr(int(mark[1:], 16))
-        if mark not in _MEANS:
-            raise unreadable(text, at, f"\\{mark} is no escape: a backslash itself is written \\\\")
-        return _MEANS[mark]
+        return _MEANS.get(mark, mark)  # a backslash before anything else is ignored
 
     if "\\" not in inner:
         return inner

@@ -1,4 +1,7 @@
-"""Functions of numbers. What is no number, or none of 34 digits, is empty. Source: https://hl7.org/fhirpath/N1/#math"""
+"""Functions of numbers. What is no number, or none of 34 digits, is empty.
+
+Source: https://hl7.org/fhirpath/N1/#math; sum(), min(), max() and avg() of FHIRPath 3
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
 from typing import Any
 
+from . import arithmetic
 from .arithmetic import small
 from .calling import Function, number, single, whole
-from .items import Items
+from .equality import order
+from .items import Items, data
 from .quantities import ARITHMETIC, Quantity
 from .refusal import impossible
 from .scene import Scene
@@ -76,6 +81,39 @@ def _sqrt(value: Any) -> Decimal | None:
     return ARITHMETIC.sqrt(Decimal(value)) if value >= 0 else None
 
 
+def _folded(items: Items, work: Callable[[Any, Any], Any]) -> Items:
+    """Bring items together two by two; what has no value, or does not fit, leaves nothing."""
+    total: Any = None
+    for number_, item in enumerate(items):
+        value = data(item)
+        total = value if number_ == 0 else work(total, value)
+        if total is None or value is None:
+            return []
+    return [] if total is None else [total]
+
+
+def _sum(items: Items, scene: Scene) -> Items:
+    scene.spend(len(items))
+    return _folded(items, lambda total, value: None if value is None else arithmetic.added(total, value))
+
+
+def _average(items: Items, scene: Scene) -> Items:
+    found = [arithmetic.divided(total, len(items)) for total in _sum(items, scene)]
+    return [] if None in found else found
+
+
+def _furthest(sign: int) -> Function:
+    def chosen(best: Any, value: Any) -> Any:
+        found = order(value, best)
+        return None if found is None else value if found == sign else best
+
+    def run(items: Items, scene: Scene) -> Items:
+        scene.spend(len(items))
+        return _folded(items, chosen)
+
+    return Function(run)
+
+
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function(_abs),
     "ceiling": _of_number("ceiling()", _cut(ROUND_CEILING)),
@@ -87,4 +125,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "log": _of_number("log()", _log, 1),
     "power": _of_number("power()", _power, 1),
     "sqrt": _of_number("sqrt()", _sqrt),
+    "sum": Function(_sum),
+    "avg": Function(_average),
+    "min": _furthest(-1),
+    "max": _furthest(1),
 }

@@ -190,5 +190,5 @@ class TypeName:
     @property
     def exists(self) -> bool:
         """Whether there is such a type."""
-        fhir = self.namespace in ("", "FHIR") and self.name in kinds()
+        fhir = self.namespace in ("", "FHIR", "System") and self.name in kinds()
         return fhir or (self.namespace in ("", "System") and self.name in SYSTEM_TYPES)

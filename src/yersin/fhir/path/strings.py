@@ -50,7 +50,7 @@ def _join(items: Items, _scene: Scene, *separator: Items) -> Items:
     mark = text(separator[0], "join()") if separator else ""
     if not items:
         return [] if separator and mark is None else [""]
-    values = [to_text(data(item)) for item in items]
+    values = [to_text(value) for item in items if (value := data(item)) is not None]
     if None in values:
         raise impossible("join() takes texts")
     return [within((mark or "").join(value or "" for value in values))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import zip_longest
 from typing import Any
 
 from .items import Items, Node, TypeInfo, is_exactly, root
@@ -162,10 +163,7 @@ def _put_primitive(member: Member, child: Any, sibling: Any, found: Items) -> No
     if child.__class__ is not list and sibling.__class__ is not list:
         found.append(Node(kind, child, sibling))
         return
-    values = child or [None] * len(sibling)
-    siblings = sibling or [None] * len(values)
-    for number, each in enumerate(values):
-        other = siblings[number] if number < len(siblings) else None
+    for each, other in zip_longest(child or (), sibling or ()):
         if each is not None or other is not None:
             found.append(Node(kind, each, other))
 
