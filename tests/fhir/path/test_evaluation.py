@@ -46,6 +46,9 @@ TABLE = r"""
 1.0 / 0
 2147483647 + 1
 -(1 | 2)                                                                  ERR
+0.lowBoundary()                                                           -0.50000000
+0.0.highBoundary()                                                        0.05000000
+0.004.lowBoundary(1)                                                      0.0
 3 '1' + 2                                                                 5 '1'
 3 - 0.5 '1'                                                               2.5 '1'
 2 * 6 months                                                              12 month
@@ -246,6 +249,8 @@ def test_ports_answer_what_only_upper_floors_know() -> None:
         assert compiled(text).values(observation, all_of_it) == expected, text
     with pytest.raises(CannotEvaluate, match="not known"):
         compiled("conformsTo('http://example.vn/other')")(observation, all_of_it)
+    with pytest.raises(CannotEvaluate, match="profiles are not at hand"):
+        compiled("conformsTo('http://example.vn/profile')")(observation)
     with pytest.raises(CannotEvaluate, match="terminology"):
         compiled("code.memberOf('http://example.vn/vs')")(observation)
 

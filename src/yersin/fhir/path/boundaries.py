@@ -62,7 +62,7 @@ def _decimal(value: Decimal, digits: int | None, *, upper: bool) -> Decimal | No
         wanted = Decimal(1).scaleb(-places)
         found = edge.quantize(wanted, ROUND_CEILING if upper else ROUND_FLOOR, ARITHMETIC)
         # a value finer than the places asked for cannot leave the step it stands in at nought
-        return value.quantize(wanted, context=ARITHMETIC) if abs(value) < wanted / 2 and places else found
+        return value.quantize(wanted, context=ARITHMETIC) if 0 < abs(value) < wanted / 2 and places else found
     except DecimalException:
         return None
 

@@ -164,7 +164,10 @@ def _conforms(item: Node, url: str, scene: Scene) -> bool | None:
     if plain.startswith(_BASE) and name in kinds():
         return name in item.kind.ancestry
     profiles = scene.environment.profiles
-    return profiles.conforms(item.value, url) if profiles else None
+    if profiles is None:
+        words = f"conformsTo() needs the profile {url}, and profiles are not at hand here: ask $validate with it"
+        raise impossible(words, code="not-supported")
+    return profiles.conforms(item.value, url)
 
 
 def _html_checks(items: Items, _scene: Scene) -> Items:
