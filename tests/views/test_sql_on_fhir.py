@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -62,7 +63,17 @@ def test_the_view_gives_the_rows_of_the_case(resources, case, request):
         assert len(rows) == case["expectCount"]
 
 
-@pytest.mark.parametrize("select", [{"forEach": 1}, {"repeat": [2]}, {"column": [{"name": "a", "path": ["id"]}]}])
-def test_a_path_that_is_no_text_is_refused(select):
-    with pytest.raises(Problem, match="A path is a text"):
-        definition.read({"resource": "Patient", "select": [select]})
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ({"select": [{"forEach": 1}]}, "select[0].forEach"),
+        ({"select": [{"select": [{"repeat": [2]}]}]}, "select[0].select[0].repeat[0]"),
+        ({"select": [{"column": [{"name": "a", "path": ["id"]}]}]}, "column[0].path"),
+        ({"select": "x"}, "select"),
+        ({"where": [{}], "select": [{}]}, "where[0]"),
+        ({"constant": [1], "select": [{}]}, "constant[0]"),
+    ],
+)
+def test_what_is_no_view_is_refused_with_its_place(part, place):
+    with pytest.raises(Problem, match=re.escape(place)):
+        definition.read({"resource": "Patient", **part})

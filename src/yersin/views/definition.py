@@ -9,12 +9,53 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 from .paths import Items, Path, Scene, compiled, refusal, truth
 
 Row = dict[str, Any]
 JSON = Mapping[str, Any]
+
+
+class _Named(TypedDict):
+    """A constant, or a tag of a column."""
+
+    name: str
+
+
+class _Condition(TypedDict):
+    """A part of `where`."""
+
+    path: str
+
+
+class _Column(TypedDict, total=False):
+    name: str
+    path: str
+    type: str
+    collection: bool
+    tag: list[_Named]
+
+
+class _Part(TypedDict, total=False):
+    column: list[_Column]
+    select: list[_Part]
+    unionAll: list[_Part]
+    forEach: str
+    forEachOrNull: str
+    repeat: list[str]
+
+
+class _Written(TypedDict, total=False):
+    """What a ViewDefinition is in JSON, as far as it is read here."""
+
+    name: str
+    resource: str
+    constant: list[_Named]
+    where: list[_Condition]
+    select: list[_Part]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +118,11 @@ class ViewDefinition:
 
 
 def read(definition: JSON) -> ViewDefinition:
-    """Read a ViewDefinition. Raises Problem naming what is wrong."""
+    """Read a ViewDefinition. Raises Problem naming what is wrong, and where."""
+    try:
+        msgspec.convert(definition, _Written)
+    except msgspec.ValidationError as error:
+        raise refusal(f"This is no ViewDefinition: {error}.") from error
     constants = {each["name"]: [_value_of(each)] for each in definition.get("constant", ())}
     if not definition.get("resource") or not definition.get("select"):
         raise refusal("A ViewDefinition needs `resource` and `select`.")
@@ -116,7 +161,7 @@ def _select(part: JSON, constants: Mapping[str, Items]) -> Select:
 def _column(part: JSON, constants: Mapping[str, Items]) -> Column:
     if not part.get("name") or not part.get("path"):
         raise refusal("A column needs `name` and `path`.")
-    tags = {tag["name"]: tag["value"] for tag in part.get("tag", ())}
+    tags = {tag["name"]: tag.get("value", "") for tag in part.get("tag", ())}
     return Column(
         name=part["name"],
         path=compiled(part["path"], constants),
