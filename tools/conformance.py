@@ -1,5 +1,6 @@
 """Write docs/conformance.md from what the conformance suites came to: `make conformance` runs them, `--write` only writes.
 
+`--long SEED` runs those that make their requests up in their long form, from that seed, half an hour.
 `tests/conformance/outcomes.json` keeps what was seen, file by file; the exclusions stand in `tests/conformance/*.toml`.
 """
 
@@ -25,6 +26,8 @@ FOLDER = ROOT / "tests" / "conformance"
 OUTCOMES = FOLDER / "outcomes.json"
 DOCUMENT = ROOT / "docs" / "conformance.md"
 Seen = Mapping[str, Mapping[str, str | int]]
+#: suites that make requests up, and more of them in the long form
+MADE_UP = ("Mutated examples", "Schemathesis")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +103,14 @@ def exclusions(suite: Suite) -> list[dict[str, str]]:
     return listed
 
 
-def ran(seen: Seen) -> tuple[dict[str, int], dict[str, int]]:
-    """Cases by test or, where tests are many, by suite. Exits where something failed or did not run."""
+def ran(seen: Seen, suites: Sequence[Suite] = SUITES) -> tuple[dict[str, int], dict[str, int]]:
+    """Cases by test or, where tests are many, by suite that ran. Exits where something failed or did not run."""
     wrong = sorted(node for node, came in seen.items() if came["outcome"] not in ("passed", "excluded"))
     if wrong:
         sys.exit("These failed or did not run, so nothing was written:\n" + "\n".join(wrong))
     cases: dict[str, int] = {}
     totals: Counter[str] = Counter()
-    for suite in SUITES:
+    for suite in suites:
         for node in of_suite(suite, seen):
             totals[suite.title] += int(seen[node]["cases"])
             if seen[node]["cases"] != 1:
@@ -117,18 +120,31 @@ def ran(seen: Seen) -> tuple[dict[str, int], dict[str, int]]:
     return cases, dict(totals)
 
 
-def run() -> None:
-    """Run the suites and keep what they came to."""
+def run(suites: Sequence[Suite] = SUITES, **more: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Run suites, with more in their environment; answers cases by test and by suite."""
     with tempfile.TemporaryDirectory() as folder:
         tally = Path(folder) / "tally.json"
-        tests = [test for suite in SUITES for test in suite.tests]
+        tests = [test for suite in suites for test in suite.tests]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conformance.tallying", "--no-header", *tests]
-        done = subprocess.run(command, cwd=ROOT, env={**os.environ, "YERSIN_TALLY": str(tally)}, check=False)  # noqa: S603
+        environment = {**os.environ, **more, "YERSIN_TALLY": str(tally)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603
         if not tally.exists():
             sys.exit(done.returncode)
-        cases, totals = ran(json.loads(tally.read_bytes()))
-    kept = {"versions": versions(), "suites": totals, "cases": cases}
+        return ran(json.loads(tally.read_bytes()), suites)
+
+
+def keep(**found: Mapping[str, object]) -> None:
+    """Keep what was found in the place of what was kept of it before."""
+    kept = json.loads(OUTCOMES.read_bytes()) | found
     OUTCOMES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def run_long(seed: int) -> None:
+    """Run the long forms from a seed, and keep how many requests found nothing."""
+    suites = [suite for suite in SUITES if suite.title in MADE_UP]
+    _, totals = run(suites, YERSIN_LONG_TESTS="1", YERSIN_FUZZ_SEED=str(seed))
+    kept = json.loads(OUTCOMES.read_bytes())["long"]
+    keep(long={title: kept.get(title, {}) | {str(seed): total} for title, total in totals.items()})
 
 
 def versions() -> dict[str, str]:
@@ -165,6 +181,10 @@ def document() -> str:
         "| suite | counted | passed | excluded | source |", "|---|---|---|---|---|", *rows, "",
         "A suite runs excluded cases, too: one that passes by now fails the build until its exclusion is taken away. Kinds: `feature`",
         "(not built), `bug` (known), `wontfix` (the case and FHIR disagree, or it judges something else).", "",
+        "## Long forms", "",
+        "`python tools/conformance.py --long SEED` makes more requests up, from the seed named. These found nothing wrong:", "",
+        "| suite | seed | requests |", "|---|---|---|",
+        *[f"| {title} | {seed} | {kept['long'][title][seed]:,} |" for title in MADE_UP for seed in kept["long"].get(title, {})], "",
         *(left_out or ["Nothing is excluded."]),
     ]).rstrip() + "\n"  # fmt: skip
 
@@ -184,8 +204,15 @@ def _left_out(suite: Suite, listed: Sequence[Mapping[str, str]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write the page anew from what was seen last")
-    if not parser.parse_args().write:
-        run()
+    parser.add_argument(
+        "--long", type=int, metavar="SEED", help="run the long forms of what makes requests up, from a seed"
+    )
+    asked = parser.parse_args()
+    if asked.long is not None:
+        run_long(asked.long)
+    elif not asked.write:
+        cases, totals = run()
+        keep(versions=versions(), suites=totals, cases=cases)
     DOCUMENT.write_text(document())
     print(f"{DOCUMENT.relative_to(ROOT)} is written.")
 
