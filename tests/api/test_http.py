@@ -204,3 +204,12 @@ def test_what_happens_at_the_ends_of_time_is_found(client: Client) -> None:
 
 def test_a_value_set_that_is_not_here_is_told_with_its_parameter(client: Client) -> None:
     assert issue(client.get("/Patient?gender:in=http://example.org/nowhere"))["expression"] == ["gender:in"]
+
+
+def test_a_name_that_is_half_a_character_is_refused(client: Client) -> None:
+    for path in ("/Patient", "/Patient/$validate", "/ValueSet/$expand"):
+        answer = client.post(path, content=b'{"resourceType":"Patient","\\ud83d":1,"a\\u0001":2}')
+        assert answer.json()["resourceType"] == "OperationOutcome"
+        assert {"Patient.\ufffd", "Patient.a\ufffd"} <= {
+            each for i in answer.json()["issue"] for each in i.get("expression", ())
+        }

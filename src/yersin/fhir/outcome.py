@@ -5,12 +5,15 @@ Source: https://hl7.org/fhir/R4/operationoutcome.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from yersin.fhir import r4
 from yersin.fhir.problem import Issue
 from yersin.fhir.structs import Struct
+
+_UNSAYABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 def outcome(issues: Sequence[Issue]) -> r4.OperationOutcome:
@@ -22,9 +25,14 @@ def _issue(issue: Issue) -> r4.OperationOutcomeIssue:
     return r4.OperationOutcomeIssue(
         severity=issue.severity,
         code=issue.code,
-        diagnostics=issue.diagnostics or None,
-        expression=[issue.expression] if issue.expression else None,
+        diagnostics=_sayable(issue.diagnostics) or None,
+        expression=[_sayable(issue.expression)] if issue.expression else None,
     )
+
+
+def _sayable(text: str) -> str:
+    """Findings repeat what was sent, which may hold halves of characters and what no text of FHIR holds."""
+    return _UNSAYABLE.sub("\ufffd", text)
 
 
 def choice(struct: Struct, stem: str) -> Any:
