@@ -308,6 +308,7 @@ def test_a_program_needs_a_grant(client, ground, endpoint):
     [
         ({"criteria": "Pateint?x=1"}, "criteria"),
         ({"criteria": "Patient?colour=red"}, "colour"),
+        ({"criteria": "Patient?name=%00"}, "U+0000"),
         ({"criteria": "Patient?_sort=name"}, "_sort"),
         ({"channel": {"type": "email", "endpoint": "mailto:a@b.c"}}, "email"),
         ({"channel": {"type": "websocket", "payload": "application/fhir+json"}}, "payload"),

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from yersin.api.bulk.jobs import owner_of
+from yersin.api.messages import refuse_nul
 from yersin.db import Connection
 from yersin.fhir import r4
 from yersin.fhir.dates import span
@@ -90,6 +91,7 @@ def _query(criteria: str) -> Query:
     if named := next((name for name, _ in pairs if name.partition(":")[0] in _ANSWERING), ""):
         raise UnfitError(f"criteria: {named} says how a search is answered, not what it finds")
     try:
+        refuse_nul(text)
         return Query.of(type_name, pairs)
     except Problem as refusal:
         raise UnfitError(f"criteria: {refusal.issues[0].diagnostics}") from refusal
