@@ -441,6 +441,7 @@ def test_the_audit_names_whoever_was_exported(run, bulk, chart, ground, monkeypa
         ("/$export?_type=Patient&_typeFilter=Patient%3Fcolour%3Dx", 400, "colour"),
         ("/$export?_type=Patient&_typeFilter=Patient%3Fname%3Dx%26_sort%3Dname", 400, "_sort"),
         ("/$export?_type=Patient&_typeFilter=Patient", 400, "_typeFilter"),
+        ("/$export?_type=Patient&_typeFilter=Patient%3Fname%3D%2500", 400, "_typeFilter"),
         ("/$export?_type=Patient&_elements=Patient.colour", 400, "colour"),
         ("/Group/unknown/$export", 404, "Group"),
         ("/Group/$export", 404, "$export"),

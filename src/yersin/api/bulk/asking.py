@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote
 
-from yersin.api.messages import Request, Response
+from yersin.api.messages import Request, Response, refuse_nul
 from yersin.api.operations import Asked, Input, Level, Operation
 from yersin.fhir import r4
 from yersin.fhir.dates import span
@@ -155,6 +155,7 @@ def _require_finding(type_name: str, query: str) -> None:
         said = f"_typeFilter={type_name}: it filters nothing. Write {type_name}?parameter=value, or use _type."
         raise problem("value", said, expression="_typeFilter")
     try:
+        refuse_nul(query)
         Query.of(type_name, pairs)
     except Problem as refusal:
         issue = refusal.issues[0]
