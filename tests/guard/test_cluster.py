@@ -118,7 +118,7 @@ def test_only_the_floors_that_are_driven_name_tables_that_are_spread() -> None:
 
 def test_nothing_the_product_asks_is_passed_over(asked: dict[str, str]) -> None:
     everything = "\n".join(asked)
-    parts = ("r.pat IN (SELECT r.pat", "r.txt ~", "x.param = ANY", "EXISTS (SELECT FROM care", "FOR UPDATE", "RETURNING",
+    parts = ("r.pat IN (SELECT r.pat", "r.txt ~", "x.param = ANY", "EXISTS (SELECT 1 FROM care", "FOR UPDATE", "RETURNING",
              "INSERT INTO audit", "DISTINCT ON", "pg_visible_in_snapshot", "LIMIT 1000", "DELETE FROM care", "count(*)",
              "unnest(r.tok)", "SKIP LOCKED", "terms.taken",
              "FROM history r JOIN unnest", 'FROM fhir."encounter" r JOIN unnest', "FROM change_log l WHERE")  # fmt: skip

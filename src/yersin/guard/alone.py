@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .access import Access
 
 #: a signed resource stays as it is; who may open a chart by this resource is worked out elsewhere
-_UNLESS = "r.tok @> ${mark}::bigint[] OR EXISTS (SELECT FROM care WHERE care.type = $1 AND care.source = $2)"
+_UNLESS = "r.tok @> ${mark}::bigint[] OR EXISTS (SELECT 1 FROM care WHERE care.type = $1 AND care.source = $2)"
 _REMOVE_ARGUMENTS = 4
 
 

@@ -195,7 +195,7 @@ async def _stood(connection: Connection, access: Access, part: Slice, lines: Seq
     rows = await connection.fetch(
         "SELECT DISTINCT ON (h.pat, h.id) h.id, h.ver, h.upd, h.enc, h.content, h.pat FROM history h "
         "JOIN unnest($3::uuid[], $4::uuid[]) AS k (pat, id) ON h.pat = k.pat AND h.id = k.id "
-        f"WHERE h.type = $1 AND h.upd <= $2 AND NOT EXISTS (SELECT FROM {table(part.type)} r WHERE r.pat = h.pat "
+        f"WHERE h.type = $1 AND h.upd <= $2 AND NOT EXISTS (SELECT 1 FROM {table(part.type)} r WHERE r.pat = h.pat "
         f"AND r.id = h.id) AND {' AND '.join(_conditions(access, part, sql, 'h'))} ORDER BY h.pat, h.id, h.ver DESC",
         *sql.arguments,
     )

@@ -62,7 +62,7 @@ class WhoScope:
         if who.organization is None:
             return "false"
         part = "" if type_name in ALWAYS_SHARED else f" AND {_shared(type_name, row)}"
-        return f"EXISTS (SELECT FROM care WHERE care.pat = {column(row, 'pat')} AND {self._cared_for(sql)}{part})"
+        return f"EXISTS (SELECT 1 FROM care WHERE care.pat = {column(row, 'pat')} AND {self._cared_for(sql)}{part})"
 
     def shared(self, sql: Sql, patient: str) -> str:
         """Return a query of how far each relationship opens a patient's chart, empty where none is asked about."""
@@ -87,7 +87,7 @@ class WhoScope:
 def _shared(type_name: str, row: str) -> str:
     """Return whether a relationship opens a row: the whole chart, this type of resource, or what was recorded since."""
     fresh = (
-        f"EXISTS (SELECT FROM {table(type_name)} AS fresh WHERE fresh.pat = care.pat AND fresh.id = {column(row, 'id')} "
+        f"EXISTS (SELECT 1 FROM {table(type_name)} AS fresh WHERE fresh.pat = care.pat AND fresh.id = {column(row, 'id')} "
         "AND fresh.upd >= care.fresh)"
     )
     return f"(care.shares IS NULL OR {r4.TYPE_NUMBER[type_name]} = ANY(care.shares) OR {fresh})"

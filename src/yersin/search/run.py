@@ -198,7 +198,7 @@ async def count(connection: Connection, indexer: Indexer, query: Query, scope: S
 async def estimate(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> int:
     """Count up to a limit; of more, say what the database expects to find."""
     clause = _clause(indexer, query, scope)
-    found = f"SELECT FROM {table(query.type)} r WHERE {clause.text()}"
+    found = f"SELECT 1 FROM {table(query.type)} r WHERE {clause.text()}"
     few = f"SELECT count(*) FROM ({found} LIMIT {COUNTED_LIMIT + 1}) f"
     seen: int = await connection.fetchval(few, *clause.sql.arguments)
     if seen <= COUNTED_LIMIT:

@@ -64,7 +64,7 @@ class Where:
         if self.beside is not None:
             condition = f"x.key = {self.sql.arg(self.beside, 'bigint')} AND {condition}"
         exists = (
-            f"EXISTS (SELECT FROM {range_table(self.type)} x WHERE x.pat = r.pat AND x.id = r.id "
+            f"EXISTS (SELECT 1 FROM {range_table(self.type)} x WHERE x.pat = r.pat AND x.id = r.id "
             f"AND x.param = ANY({wanted}) AND {condition})"
         )
         self.parts.append(f"NOT {exists}" if negated else exists)

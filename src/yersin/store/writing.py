@@ -136,7 +136,7 @@ def _keep(type_name: str) -> str:
     """Move the current row to history."""
     return (
         "INSERT INTO history (pat, type, id, ver, tx, upd, op, enc, content) SELECT pat, $1::smallint, id, ver, tx, upd, "
-        f"""(CASE ver WHEN 1 THEN 'C' ELSE 'U' END)::"char", enc, content FROM {table(type_name)} WHERE pat = $3 AND id = $2"""
+        f"""(CASE WHEN ver = 1 THEN 'C' ELSE 'U' END)::"char", enc, content FROM {table(type_name)} WHERE pat = $3 AND id = $2"""
     )
 
 
@@ -215,7 +215,7 @@ def remove_alone_sql(type_name: str, unless: str, also: str = "") -> str:
 _ANSWER_ALONE = "SELECT t.upd, t.ver, t.pat FROM (SELECT 1) AS one LEFT JOIN t ON true"
 _KEEP_OLD = (
     "INSERT INTO history (pat, type, id, ver, tx, upd, op, enc, content) SELECT pat, $1::smallint, id, ver, tx, upd, "
-    """(CASE ver WHEN 1 THEN 'C' ELSE 'U' END)::"char", enc, content FROM old"""
+    """(CASE WHEN ver = 1 THEN 'C' ELSE 'U' END)::"char", enc, content FROM old"""
 )
 
 

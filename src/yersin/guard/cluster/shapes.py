@@ -184,8 +184,8 @@ class Shapes:
         whole = exporting.Slice(type=type_name, moment=exporting.Moment(_NOW, 3), since=_NOW)
         parts = [
             whole,
-            replace(whole, charts=True, others=("export_patient", _ID)),
-            replace(whole, charts=True, patients=["x"], placed=[_ID], others=("export_patient", _ID)),
+            replace(whole, charts=True, others=("export_member", _ID)),
+            replace(whole, charts=True, patients=["x"], placed=[_ID], others=("export_member", _ID)),
             replace(whole, queries=[Query(type=type_name)]),
         ]
         for part in parts:
