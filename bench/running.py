@@ -41,15 +41,23 @@ class Running:
 
     def cpu(self) -> float:
         """CPU seconds spent so far by the server and its database, all their processes."""
-        return sum(_seconds(pid) for pid in _tree(self.pid))
+        return sum(_seconds(pid) for pid in processes(self.pid))
 
 
 @contextlib.contextmanager
-def running(*arguments: str, data: Path | None = None) -> Iterator[Running]:
-    """Start `yersin serve` (or what `arguments` say) and stop it afterwards; a folder of its own is removed."""
+def running(*arguments: str, data: Path | None = None, database: str = "") -> Iterator[Running]:
+    """Start `yersin serve` (or what `arguments` say) and stop it afterwards; a folder of its own is removed.
+
+    `database` is the address of an outside PostgreSQL, in place of one of its own.
+    """
     folder = data or Path(tempfile.mkdtemp(prefix="yersin-bench-"))
     port = free_port()
-    environment = {**os.environ, "YERSIN_DATA_DIR": str(folder), "YERSIN_PORT": str(port), "YERSIN_DATABASE_URL": ""}
+    environment = {
+        **os.environ,
+        "YERSIN_DATA_DIR": str(folder),
+        "YERSIN_PORT": str(port),
+        "YERSIN_DATABASE_URL": database,
+    }
     process = subprocess.Popen([*COMMAND, *(arguments or ("serve",))], env=environment, stdout=subprocess.DEVNULL)
     base = f"http://127.0.0.1:{port}"
     try:
@@ -83,11 +91,12 @@ def free_port() -> int:
         return port
 
 
-def _tree(pid: int) -> list[int]:
+def processes(pid: int) -> list[int]:
+    """List a process and all that it started."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
-            found += _tree(int(child))
+            found += processes(int(child))
     return found
 
 
