@@ -433,9 +433,13 @@ def test_what_a_request_says_is_shared_is_what_it_opens(parts, types, fits):
     assert (asked.judge(it, facts("asker")) is None) is fits
 
 
-@pytest.mark.parametrize(
-    "start", [None, "2026-11-23", "2026-11-23T07:59:60Z", "2026-11-23T07:50:00Z", "2026-11-23T08:10:00Z"]
-)
+def test_a_leap_second_is_the_last_second_of_its_minute():
+    it = new()
+    it.task["restriction"]["period"]["start"] = "2026-11-23T07:59:60Z"
+    assert asked.judge(it, facts("asker")) is None
+
+
+@pytest.mark.parametrize("start", [None, "2026-11-23", "2026-11-23T07:50:00Z", "2026-11-23T08:10:00Z"])
 def test_the_hubs_time_is_counted_from_now(start):
     it = new()
     it.task["restriction"] = {"period": {"start": start}} if start else {}
