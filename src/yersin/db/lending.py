@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import asyncpg
 
 from yersin.db.failure import Clash, Committed, busy, disk_full, transient
+from yersin.db.planning import Plans
 
 Connection: TypeAlias = asyncpg.Connection
 
@@ -43,14 +44,19 @@ class Lender:
         self._waiting = 0
         self._closing = False
 
-    def lend(self, *, lost: Committed) -> AbstractAsyncContextManager[Connection]:
-        """Lend a connection for the time of a block. `lost` says what became of its work should the line break."""
-        return _Lent(self, lost)
+    def lend(self, *, lost: Committed, plans: Plans | None = None) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection for the time of a block. `lost` says what became of its work should the line break.
 
-    def at_hand(self) -> Connection | None:
-        """Take a connection that is at hand."""
+        `plans` is how it shall plan, where that matters.
+        """
+        return _Lent(self, lost, plans)
+
+    def at_hand(self, plans: Plans | None) -> Connection | None:
+        """Take a connection that is at hand, best one that plans in this way already."""
         while self._at_hand:
-            connection = self._at_hand.pop()
+            # one that the pool has taken back knows no plans any more
+            fitting = (n for n, connection in enumerate(self._at_hand) if getattr(connection, "plans", None) == plans)
+            connection = self._at_hand.pop(next(fitting, -1) if plans else -1)
             # the pool takes a connection back by itself when its line breaks, and the driver then refuses every call
             with contextlib.suppress(asyncpg.InterfaceError):
                 if not connection.is_closed():
@@ -111,14 +117,23 @@ class Lender:
 class _Lent(AbstractAsyncContextManager[Connection]):
     """A connection for the time of a block; what driver and server say of their own state becomes a DatabaseFailure."""
 
-    __slots__ = ("_connection", "_lender", "_lost")
+    __slots__ = ("_connection", "_lender", "_lost", "_plans")
 
-    def __init__(self, lender: Lender, lost: Committed) -> None:
-        self._lender, self._lost = lender, lost
+    def __init__(self, lender: Lender, lost: Committed, plans: Plans | None) -> None:
+        self._lender, self._lost, self._plans = lender, lost, plans
 
     async def __aenter__(self) -> Connection:
-        self._connection = self._lender.at_hand() or await self._lender.take()
+        self._connection = self._lender.at_hand(self._plans) or await self._lender.take()
+        if self._plans is not None and self._connection.plans != self._plans:
+            await self._plan(self._plans)
         return self._connection
+
+    async def _plan(self, plans: Plans) -> None:
+        try:
+            await self._connection.plan(plans)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, None)
+            raise
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None and self._lender.keep(self._connection):

@@ -1,7 +1,7 @@
 """The database as the floors above see it: connections, transactions, retries, and failures that say what was stored.
 
-Two pools: automatic plans for point reads and writes; custom plans, a time limit and read-only for searches, since a
-generic plan misjudges GIN arrays. Source: https://www.postgresql.org/docs/current/runtime-config-query.html
+Two pools: automatic plans for point reads and writes; a time limit and read-only for searches. These are planned anew for
+their values, which a generic plan would misjudge, unless they say that one plan fits all values.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 
 from yersin.db.failure import Clash, DatabaseFailure, busy, too_costly, transient
 from yersin.db.lending import AWAY, Connection, Lender, gone, told
+from yersin.db.planning import ANEW, Planning, Plans
 
 Record: TypeAlias = asyncpg.Record
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
@@ -48,9 +49,9 @@ class Database:
         return self.points.lend(lost="unknown")
 
     @contextlib.asynccontextmanager
-    async def searching(self) -> AsyncIterator[Connection]:
-        """Lend a read-only connection with custom plans and a time limit."""
-        async with self.searches.lend(lost="no") as connection:
+    async def searching(self, *, plans: Plans = ANEW) -> AsyncIterator[Connection]:
+        """Lend a read-only connection with a time limit."""
+        async with self.searches.lend(lost="no", plans=plans) as connection:
             try:
                 yield connection
             except asyncpg.QueryCanceledError as error:
@@ -132,7 +133,7 @@ async def connect(url: str, *, min_size: int = 1, max_size: int = 10, search_sec
     searching = {
         **SETTINGS,
         "application_name": "yersin search",
-        "plan_cache_mode": "force_custom_plan",
+        "plan_cache_mode": ANEW,
         # a search is one of many and short: starting helpers for it costs more than they bring
         "max_parallel_workers_per_gather": "0",
         "default_transaction_read_only": "on",
@@ -167,6 +168,7 @@ async def _pool(url: str, min_size: int, max_size: int, settings: dict[str, str]
                 min_size=min_size,
                 max_size=max(max_size, min_size),
                 init=prepare,
+                connection_class=Planning,
                 reset=_keep,
                 server_settings=settings,
                 max_inactive_connection_lifetime=300.0,

@@ -18,13 +18,14 @@ from msgspec import structs
 from yersin.db import CheckViolationError, Connection, Database, UniqueViolationError
 from yersin.db.failure import Clash, busy
 from yersin.db.grouped import Grouped
+from yersin.db.planning import ANEW, ONCE
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.problem import Problem, problem
 from yersin.search import people
 from yersin.search.page import Found, Query
 from yersin.search.rows import Indexer
-from yersin.search.run import search
+from yersin.search.run import is_planned_once, search
 from yersin.store import histories
 from yersin.store.content import ZSTD_DICTIONARY_1
 from yersin.store.identity import row_id
@@ -162,7 +163,8 @@ class Access:
     async def search(self, query: Query) -> Found:
         """Search under the asker's scope. Raises Problem for parameters that cannot be searched."""
         await self._require_grant("search", query.type, "s")
-        async with self.ground.database.searching() as connection:
+        plans = ONCE if is_planned_once(self.ground.indexer, query) else ANEW
+        async with self.ground.database.searching(plans=plans) as connection:
             found = await search(connection, self.ground.indexer, query, self.scope)
         patients = disclosed([*found.versions, *found.included])
         await self.record(audit.Entry(interaction="search", type=query.type, patients=patients, query=query.text))

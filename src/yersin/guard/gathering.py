@@ -157,7 +157,7 @@ async def _rows(connection: Connection, access: Access, whole: Whole, after: Pla
         f"AND h.type = {r4.TYPE_NUMBER[type_name]} AND h.id = r.id AND pg_visible_in_snapshot(h.tx, {snapshot})))"
     )
     rows: Sequence[Any] = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {table(type_name)} r WHERE {clause.text()} ORDER BY r.pat, r.id LIMIT {BATCH}",
+        f"SELECT {_COLUMNS} FROM {clause.rows()} ORDER BY r.pat, r.id LIMIT {BATCH}",
         *sql.arguments,
     )
     return rows

@@ -28,8 +28,9 @@ def where(name: str, logical_id: str, clause: Where) -> None:
     elif not codes:
         raise problem("not-found", f"No {clause.type} lies in the compartment of a {name}.", status=404)
     elif name == "Patient":
-        clause.any_token([member(logical_id)])
+        clause.any_token([member(logical_id)], names_few=True)
     else:
         known = parameters(clause.type)
         stored = dict.fromkeys(s for code in codes for s in known[code].covers or (code,))
-        clause.any_token([f"{code}>{name}/{logical_id}" for code in stored])
+        texts = [f"{code}>{name}/{logical_id}" for code in stored]
+        clause.any_token(texts, names_few=name in ("Encounter", "RelatedPerson"))

@@ -25,6 +25,7 @@ _KINDS: dict[str, Callable[[Criterion, Where], None]] = {
     "composite": composite.where,
     "special": near.where,
 }
+_BY_TOKENS = frozenset({"token", "reference", "string", "uri"})
 
 
 def where_of(query: Query, indexer: Indexer, sql: Sql) -> Where:
@@ -33,9 +34,7 @@ def where_of(query: Query, indexer: Indexer, sql: Sql) -> Where:
     for open_one in unsettled:
         text = f"{open_one.place}: this kind of search is not supported here."
         raise problem("not-supported", text, expression=open_one.place)
-    clause = Where(
-        type=query.type, sql=sql, key=indexer.key, zone=indexer.zone, now=datetime.now(UTC), base=indexer.base
-    )
+    clause = _empty(query, indexer, sql)
     if query.within is not None:
         compartment.where(*query.within, clause)
     for criterion in query.criteria:
@@ -43,6 +42,29 @@ def where_of(query: Query, indexer: Indexer, sql: Sql) -> Where:
     for condition in query.settled:
         clause.add(condition.text(sql))
     return clause
+
+
+def is_narrow(query: Query, indexer: Indexer) -> bool:
+    """Whether a search is led by a token that few resources have (see `Where.rows`). Raises Problem as `where_of` does."""
+    clause = _empty(query, indexer, Sql())
+    if query.within is not None:
+        compartment.where(*query.within, clause)
+    for criterion in query.criteria:
+        if criterion.parameter.kind in _BY_TOKENS:
+            compile_one(criterion, clause)
+    return clause.is_narrow
+
+
+def _empty(query: Query, indexer: Indexer, sql: Sql) -> Where:
+    return Where(
+        type=query.type,
+        sql=sql,
+        key=indexer.key,
+        zone=indexer.zone,
+        now=datetime.now(UTC),
+        common=indexer.common,
+        base=indexer.base,
+    )
 
 
 def compile_one(criterion: Criterion, clause: Where) -> None:

@@ -93,7 +93,7 @@ def _beside(criterion: Criterion, code: str, value: str, clause: Where) -> None:
 
 def apart(clause: Where) -> Where:
     """Give a clause of its own for a part of another: its conditions can be joined and negated as a whole."""
-    return replace(clause, required=[], parts=[], since=[], before=[])
+    return replace(clause, required=[], groups=[], names_few=False, parts=[], since=[], before=[])
 
 
 def present(parameter: Parameter, clause: Where) -> str:

@@ -13,15 +13,16 @@ from yersin.fhir.expressions import extractor
 from yersin.fhir.parameters import parameters
 from yersin.store.identity import row_id
 from yersin.store.reading import Scope, current, version_of
-from yersin.store.schema import table
 from yersin.store.versions import Version
 
+from .compiling import where_of
 from .page import Include, Query
 from .rows import Indexer
-from .tokens import hashes, reference_text
+from .tokens import reference_text
 
 #: resources that one `_revinclude` adds at most, and beyond which `:iterate` goes no further
 LIMIT = 1000
+_COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 Follow = Callable[[Connection, Indexer, Include, Sequence[Version], Scope], Awaitable[list[Version]]]
 
 
@@ -115,10 +116,11 @@ async def _having(
     """Resources of a type that have one of some tokens."""
     if not texts:
         return []
-    sql = Sql(list(hashes(texts, indexer.key)))
+    await indexer.common.freshen(connection, type_name)
+    clause = where_of(Query(type=type_name), indexer, Sql())
+    clause.any_token(texts)
+    clause.add(scope.condition(clause.sql, type_name, "r"))
     rows = await connection.fetch(
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r "
-        f"WHERE r.tok && $1::bigint[] AND {scope.condition(sql, type_name, 'r')} ORDER BY r.pat, r.id LIMIT {LIMIT}",
-        *sql.arguments,
+        f"SELECT {_COLUMNS} FROM {clause.rows()} ORDER BY r.pat, r.id LIMIT {LIMIT}", *clause.sql.arguments
     )
     return [version_of(type_name, row) for row in rows]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from yersin.fhir import r4
 
 from .page import Criterion
@@ -14,12 +16,16 @@ def where(criterion: Criterion, clause: Where) -> None:
     parameter, modifier = criterion.parameter, criterion.modifier
     codes = parameter.covers or (parameter.code,)
     if modifier == "identifier":
-        texts = [f"{code}:identifier|{_identifier(value)}" for code in codes for value in criterion.values]
+        clause.any_token([f"{code}:identifier|{_identifier(value)}" for code in codes for value in criterion.values])
     elif modifier == "" or modifier in r4.TYPE_NUMBER:
-        texts = [t for value in criterion.values for t in reference_query(parameter, value, modifier, clause.base)]
+        asked = [reference_query(parameter, value, modifier, clause.base) for value in criterion.values]
+        clause.any_token([text for texts in asked for text in texts], names_few=all(map(_may_be_a_patient, asked)))
     else:
         raise refuse_modifier(criterion, ("identifier", "missing", *parameter.targets))
-    clause.any_token(texts)
+
+
+def _may_be_a_patient(texts: Iterable[str]) -> bool:
+    return any(">Patient/" in text for text in texts)
 
 
 def _identifier(value: str) -> str:

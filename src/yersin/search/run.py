@@ -21,7 +21,7 @@ from yersin.store.schema import table
 from yersin.store.versions import Version
 
 from . import token_order
-from .compiling import where_of
+from .compiling import is_narrow, where_of
 from .include import included
 from .joins import Joiner
 from .order import Order, order_of
@@ -30,7 +30,7 @@ from .rows import Indexer
 from .settling import settled
 from .where import Where
 
-__all__ = ["count", "search", "where_of"]
+__all__ = ["count", "is_planned_once", "search", "where_of"]
 
 #: results changed since the first page that a further page looks at
 CHANGED_LIMIT = 5000
@@ -70,6 +70,14 @@ async def search(connection: Connection, indexer: Indexer, query: Query, scope: 
         after=hits[-1].place if more else (),
         horizon=(query.horizon or hits[0].row["horizon"]) if more else "",
     )
+
+
+def is_planned_once(indexer: Indexer, query: Query) -> bool:
+    """Whether a search is one statement that begins with the rows of a rare token: one plan fits all its values."""
+    more = query.joins or query.lookups or query.others or query.includes or query.revincludes or query.horizon
+    if more or any(rule.parameter.kind == "token" for rule in query.sort):
+        return False
+    return is_narrow(query, indexer)
 
 
 async def _order(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> Order:
@@ -116,6 +124,7 @@ async def _several(connection: Connection, indexer: Indexer, query: Query, scope
 
 async def _hits(connection: Connection, indexer: Indexer, query: Query, scope: Scope, order: Order) -> list[_Hit]:
     """Results of a page and one more, in their order."""
+    await indexer.common.freshen(connection, query.type)
     clause = _clause(indexer, query, scope, *order.arguments)
     if not query.horizon:
         return await _ordered(connection, query, clause, order, f", {_HORIZON} AS horizon")
@@ -140,8 +149,7 @@ async def _ordered(
     connection: Connection, query: Query, clause: Where, order: Order, more_columns: str = ""
 ) -> list[_Hit]:
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS}{order.columns}{more_columns} FROM {table(query.type)} r "
-        f"WHERE {clause.text()} ORDER BY {order.by} LIMIT {query.count + 1}",
+        f"SELECT {_COLUMNS}{order.columns}{more_columns} FROM {clause.rows()} ORDER BY {order.by} LIMIT {query.count + 1}",
         *clause.sql.arguments,
     )
     return [_Hit(order.place(row), row) for row in rows]
@@ -189,16 +197,14 @@ def _snapshot(query: Query, sql: Sql) -> str:
 async def count(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> int:
     """Count all matches of a settled search."""
     clause = _clause(indexer, query, scope)
-    total: int = await connection.fetchval(
-        f"SELECT count(*) FROM {table(query.type)} r WHERE {clause.text()}", *clause.sql.arguments
-    )
+    total: int = await connection.fetchval(f"SELECT count(*) FROM {clause.rows()}", *clause.sql.arguments)
     return total
 
 
 async def estimate(connection: Connection, indexer: Indexer, query: Query, scope: Scope) -> int:
     """Count up to a limit; of more, say what the database expects to find."""
     clause = _clause(indexer, query, scope)
-    found = f"SELECT 1 FROM {table(query.type)} r WHERE {clause.text()}"
+    found = f"SELECT 1 FROM {clause.rows()}"
     few = f"SELECT count(*) FROM ({found} LIMIT {COUNTED_LIMIT + 1}) f"
     seen: int = await connection.fetchval(few, *clause.sql.arguments)
     if seen <= COUNTED_LIMIT:

@@ -24,7 +24,8 @@ def where(criterion: Criterion, clause: Where) -> None:
         texts = [t for value in criterion.values for t in of_type_query(parameter, value)]
     else:
         texts = [t for value in criterion.values for code in codes for t in token_query(parameter, plain(value), code)]
-    clause.any_token(texts, negated=criterion.modifier == "not")
+    names_few = parameter.exact and not any(text.endswith("|") for text in texts)
+    clause.any_token(texts, negated=criterion.modifier == "not", names_few=names_few)
 
 
 def _ids(criterion: Criterion, clause: Where) -> None:

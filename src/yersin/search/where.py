@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from yersin.db.sql import Sql
 from yersin.fhir.dates import shifted
 from yersin.fhir.problem import Problem, problem
-from yersin.store.schema import SHORT_SPAN, long_span, range_table
+from yersin.store.schema import SHORT_SPAN, long_span, range_table, table
 
+from .common import Common
 from .page import Criterion
 from .tokens import hashes
 
@@ -29,8 +30,12 @@ class Where:
     key: bytes
     zone: ZoneInfo
     now: datetime
+    common: Common
     base: str = ""
+    #: tokens that a match has all of, groups of which it has one each, and whether one of these names few by its nature
     required: list[int] = field(default_factory=list)
+    groups: list[list[int]] = field(default_factory=list)
+    names_few: bool = False
     parts: list[str] = field(default_factory=list)
     #: moments that every match reaches, and before which it begins, by its main date
     since: list[datetime] = field(default_factory=list)
@@ -44,15 +49,17 @@ class Where:
         """Require a condition."""
         self.parts.append(condition)
 
-    def any_token(self, texts: Sequence[str], *, negated: bool = False) -> None:
-        """Require one of some tokens, or that none of them is there."""
+    def any_token(self, texts: Sequence[str], *, negated: bool = False, names_few: bool = False) -> None:
+        """Require one of some tokens, or that none of them is there. `names_few`: an identifier, somebody's record."""
         numbers = list(hashes(texts, self.key))
         if negated:
             self.parts.append(f"NOT r.tok && {self.sql.arg(numbers, 'bigint[]')}")
-        elif len(numbers) == 1:
+            return
+        self.names_few = self.names_few or names_few
+        if len(numbers) == 1:
             self.required += numbers
         else:
-            self.parts.append(f"r.tok && {self.sql.arg(numbers, 'bigint[]')}")
+            self.groups.append(numbers)
 
     def hashed(self, texts: Sequence[str]) -> str:
         """Return the argument that holds the hashes of some texts."""
@@ -71,8 +78,31 @@ class Where:
 
     def text(self) -> str:
         """Return the whole clause."""
-        first = [f"r.tok @> {self.sql.arg(self.required, 'bigint[]')}"] if self.required else []
-        return " AND ".join([*first, *self._dated(), *self.parts]) or "true"
+        return " AND ".join([*self._tokens(), *self._dated(), *self.parts]) or "true"
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether one of the tokens is known to be rare, so that its rows are best gathered first."""
+        groups = [*([number] for number in self.required), *self.groups]
+        return self.names_few or any(self.common.are_rare(self.type, group) for group in groups)
+
+    def rows(self) -> str:
+        """Return the rows `r` that match, as FROM and WHERE, for a statement that orders or limits them.
+
+        A narrow search gathers by its tokens first: OFFSET 0 keeps the planner from anything else (see `common`).
+        What asks of other tables is asked in there, where Citus sees that their rows lie beside each other.
+        """
+        if not self.is_narrow:
+            return f"{table(self.type)} r WHERE {self.text()}"
+        elsewhere = [part for part in self.parts if "(SELECT" in part]
+        here = [part for part in self.parts if "(SELECT" not in part]
+        inner = " AND ".join([*self._tokens(), *elsewhere])
+        outer = " AND ".join([*self._dated(), *here]) or "true"
+        return f"(SELECT * FROM {table(self.type)} r WHERE {inner} OFFSET 0) r WHERE {outer}"
+
+    def _tokens(self) -> list[str]:
+        every = [f"r.tok @> {self.sql.arg(self.required, 'bigint[]')}"] if self.required else []
+        return [*every, *(f"r.tok && {self.sql.arg(group, 'bigint[]')}" for group in self.groups)]
 
     def _dated(self) -> list[str]:
         """Bounds of the main date's beginning. Most spans are short; long ones have an index of their own."""
