@@ -234,6 +234,7 @@ def test_addresses_of_entries_change_in_links_and_addresses_but_not_in_canonical
     urn, other = f"urn:uuid:{uuid4()}", f"urn:uuid:{uuid4()}"
     plan = {
         "resourceType": "PlanDefinition",
+        "url": urn,
         "status": "draft",
         "library": [urn],
         "text": {
@@ -254,12 +255,50 @@ def test_addresses_of_entries_change_in_links_and_addresses_but_not_in_canonical
     assert statuses(answer) == ["201", "201"]
     made, person = (e["resource"] for e in answer.json()["entry"])
     here = f"Patient/{person['id']}"
-    assert made["library"] == [urn]
+    assert [made["url"], *made["library"]] == [urn, urn]
     assert made["relatedArtifact"] == [{"type": "citation", "url": here, "resource": urn, "display": urn}]
     assert [e["valueUri"] for e in made["extension"][:2]] == [here, other]
     assert f'<a href="{here}">{urn}</a>' in made["text"]["div"]
     assert f"src='{here}'" in made["text"]["div"]
     assert made["contained"][0]["subject"]["reference"] == here
+
+
+def test_definitions_keep_the_addresses_by_which_others_name_them(client: Client) -> None:
+    system, kind = f"urn:uuid:{uuid4()}", f"urn:uuid:{uuid4()}"
+    codes = {"resourceType": "CodeSystem", "url": system, "status": "draft", "content": "complete"}
+    chosen: dict[str, Any] = {
+        "resourceType": "ValueSet",
+        "url": f"urn:uuid:{uuid4()}",
+        "status": "draft",
+        "compose": {"include": [{"system": system}]},
+    }
+    extended = patient(
+        maritalStatus={"coding": [{"system": system, "code": "a"}]}, extension=[{"url": kind, "valueString": "b"}]
+    )
+    extension = {
+        "resourceType": "StructureDefinition",
+        "url": kind,
+        "name": "Kind",
+        "status": "draft",
+        "kind": "complex-type",
+        "abstract": False,
+        "context": [{"type": "element", "expression": "Patient"}],
+        "type": "Extension",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+        "derivation": "constraint",
+        "differential": {"element": [{"id": "Extension.url", "path": "Extension.url", "fixedUri": kind}]},
+    }
+    answer = send(
+        client,
+        "transaction",
+        entry("POST", "CodeSystem", codes, system),
+        entry("POST", "ValueSet", chosen, chosen["url"]),
+        entry("POST", "StructureDefinition", extension, kind),
+        entry("POST", "Patient", extended),
+    )
+    assert statuses(answer) == ["201"] * 4, answer.text
+    written = [{k: v for k, v in e["resource"].items() if k not in ("id", "meta")} for e in answer.json()["entry"]]
+    assert written == [codes, chosen, extension, extended]
 
 
 def test_a_bundle_that_is_too_large_is_refused_before_it_is_read(

@@ -1,7 +1,8 @@
 """Links between the entries of a bundle: `fullUrl`s become the ids that entries get.
 
 References are replaced as bytes. Where an address of an entry stands anywhere else, the resource is looked through by
-its types: elements of type uri and url and links of narratives change, canonical ones do not.
+its types: elements of type uri and url and links of narratives change. Canonical ones do not, nor what they name: the
+`url` of a definition or an extension, the system of a code, and what a profile fixes.
 Source: https://hl7.org/fhir/R4/http.html#transaction
 """
 
@@ -19,6 +20,8 @@ REFERENCE = re.compile(rb'("reference"\s*:\s*")([^"\\]+)(")')
 _URN = re.compile(rb"urn:(?:uuid|oid):[0-9A-Za-z.\-]+")
 _LINK = re.compile(r"""(\b(?:href|src)\s*=\s*["'])([^"']+)(["'])""")
 _ADDRESSES = frozenset({"Uri", "Url"})
+#: elements that name a definition: the system of a code, what a profile wants of one
+_NAMES = frozenset({"system", "fixedUri", "patternUri"})
 
 
 def rewritten(raw: bytes, place: Callable[[str], bytes | None]) -> bytes:
@@ -38,7 +41,10 @@ def has_more(raw: bytes, ids: Mapping[str, bytes]) -> bool:
 
 
 def readdress(resource: r4.Resource, ids: Mapping[str, bytes]) -> None:
-    """Put the ids in the place of addresses in elements of type uri and url, and in links of narratives."""
+    """Put the ids in the place of addresses in elements of type uri and url, and in links of narratives.
+
+    What canonical references name keeps its address: they keep theirs, and would name nothing.
+    """
 
     def new(address: str) -> str:
         settled = ids.get(address) if address.startswith("urn:") else None
@@ -64,10 +70,17 @@ def _change(struct: Struct, element: Element, new: Callable[[str], str]) -> None
     value = getattr(struct, name)
     if value is None:
         return
-    if element.type in _ADDRESSES:
+    if element.type in _ADDRESSES and not _names(struct, name):
         setattr(struct, name, [each and new(each) for each in value] if element.many else new(value))
     elif element.type == "Xhtml":
         setattr(struct, name, _LINK.sub(lambda match: match[1] + new(match[2]) + match[3], value))
+
+
+def _names(struct: Struct, attribute: str) -> bool:
+    """Whether an element names a definition, and is no link to a place."""
+    if attribute == "url":
+        return isinstance(struct, r4.Extension) or hasattr(struct, "publisher")
+    return attribute in _NAMES
 
 
 def conditional(raw: bytes) -> Iterator[str]:
