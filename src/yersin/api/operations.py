@@ -101,8 +101,8 @@ class Operation:
     What changes something (`affects_state`) is asked by POST only. The asker needs `permission`, where it names one, and
     a program's token `grant` too. With `takes_any_body` the work reads the body itself, to judge what may be no FHIR;
     with `takes_search` it reads all itself, as its parameters are those of a search. `of_versions`: of versions, too.
-    `definition` is where it is defined; `narrower` says that it takes less than stands there. `title` says what it does;
-    with `answers_later` it may answer 202 and go on by itself.
+    `definition` is where it is defined; `narrower` says that it takes less than stands there, and `refused` names what of
+    it is not taken, each with the reason. `title` says what it does; with `answers_later` it may answer 202 and go on by itself.
     """
 
     name: str
@@ -118,6 +118,7 @@ class Operation:
     takes_search: bool = False
     of_versions: bool = False
     narrower: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)
     answers_later: bool = False
     title: str = ""
     outputs: Sequence[Input] = returning("Resource")
@@ -260,6 +261,10 @@ def given(operation: Operation, request: Request) -> Given:
 
 
 def _known(known: Mapping[str, Input], operation: Operation, name: str, place: str) -> Input:
+    if name in operation.refused:
+        raise problem(
+            "not-supported", f"${operation.name} does not take {name}: {operation.refused[name]}", expression=place
+        )
     if name not in known:
         takes = ", ".join(known) or "nothing"
         raise problem("not-supported", f"${operation.name} takes {takes}; {name} is not among it.", expression=place)

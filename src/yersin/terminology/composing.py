@@ -67,6 +67,8 @@ class Composer:
     within: tuple[str, ...] = ()
     #: value sets that a resource brings with it
     contained: dict[str, JSON] = field(default_factory=dict)
+    #: code systems that the asker wants left out, each with the version, if not all of them
+    without: tuple[tuple[str, str], ...] = ()
     #: versions of code systems that were used, in order
     used: dict[tuple[str, str], None] = field(default_factory=dict)
     parts: int = 0
@@ -138,10 +140,12 @@ class Composer:
             return await self._listed((part["system"], part.get("version", "")), part["concept"], asked)
         url, version = part["system"], part.get("version", "")
         system = await self.finder.system(url, version)
+        if self._is_out(url, system.version if system else version):
+            return _NOTHING
         if url in GRAMMARS and (asked.code is not None or system is None):
             return self._of_grammar(part, asked)
         if system is None or not (system.concepts or system.is_whole):
-            raise unknown_system(url, version)
+            raise unknown_system(url, self.finder.versions.chosen(url, version))
         self._use(system)
         conditions = [f"c.system = {self.sql.arg(system.id, 'int')}", *self._narrowed(system, asked)]
         conditions += [_Filter(self.sql, system, one).condition() for one in part.get("filter", ())]
@@ -150,6 +154,9 @@ class Composer:
             f"c.display, NULL::jsonb AS given, {self.parts} AS part, c.id AS ord, c.folded, c.inactive, c.abstract "
             f"FROM terms.concept c WHERE {' AND '.join(conditions)}"
         )
+
+    def _is_out(self, url: str, version: str) -> bool:
+        return any(url == out and which in ("", version) for out, which in self.without)
 
     def _of_grammar(self, part: JSON, asked: Narrowing) -> str:
         url = part["system"]
@@ -176,6 +183,8 @@ class Composer:
     async def _listed(self, named: tuple[str, str], concepts: Sequence[JSON], asked: Narrowing) -> str:
         """Codes that are named one by one; what their system says of them is joined."""
         system = await self.finder.system(*named)
+        if self._is_out(named[0], system.version if system else named[1]):
+            return _NOTHING
         if system:
             self._use(system)
         key = system.key if system else str

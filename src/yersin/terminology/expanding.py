@@ -15,15 +15,18 @@ from yersin.db import Connection, PostgresError
 from yersin.db.sql import Sql
 from yersin.fhir.problem import Problem, problem
 
+from . import supplements
 from .composing import Composer, Narrowing, pruned
 from .concepts import JSON
-from .finding import Finder, shown
+from .finding import Finder, Versions, shown
 from .words import fold
 
 #: concepts in one answer; what is larger is asked for in pages
 LIMIT = 10_000
 #: matches of words typed that are ranked; of more, the order of the list is kept
 RANKED = 5_000
+#: what is no expression of SNOMED CT, which of all systems has codes made of others
+_PRECOORDINATED = "(m.url <> 'http://snomed.info/sct' OR m.code ~ '^[0-9]+$')"
 _COLUMNS = "m.url, m.ver, m.code, m.id, m.display, m.given, m.part, m.ord, m.folded, m.inactive, m.abstract"
 
 
@@ -36,7 +39,14 @@ class Wanted:
     count: int | None = None
     active_only: bool = False
     selectable_only: bool = False
+    precoordinated_only: bool = False
+    #: code systems to leave out, each with the version, if not all of them
+    without: tuple[tuple[str, str], ...] = ()
+    #: supplements whose designations count, besides those that the value set names
+    supplements: tuple[str, ...] = ()
     designations: bool = False
+    #: languages or uses of designations that are wanted, as (system, code); empty: every one
+    designated: tuple[tuple[str, str], ...] = ()
     definitions: bool = False
     flat: bool = False
     language: str = ""
@@ -48,14 +58,16 @@ class Wanted:
 
 async def expand(finder: Finder, value_set: JSON, wanted: Wanted) -> dict[str, Any]:
     """Expand a value set; the answer is its `expansion`. Raises Problem: not-found, too-costly, not-supported, invalid."""
-    composer = composed(finder, value_set, Narrowing(typed=wanted.typed))
+    found = await supplements.find(finder, [*supplements.named(value_set), *wanted.supplements])
+    composer = composed(finder, value_set, Narrowing(typed=wanted.typed), wanted.without)
     text = _hidden(await composer.of_set(value_set), wanted)
     if composer.parts > 1 or not value_set.get("compose"):
         text = f"SELECT DISTINCT ON (m.url, m.code) {_COLUMNS} FROM ({text}) m ORDER BY m.url, m.code, m.part, m.ord"
     statement = _Statement(finder.connection, text, composer.sql, wanted)
     rows, total = await (statement.ranked() if wanted.typed else statement.listed())
     languages = await _languages(finder, rows)
-    contains = [_contained(row, wanted, languages) for row in rows]
+    more = await supplements.added(finder, found, [(row["url"], row["ver"], row["code"]) for row in rows])
+    contains = [_contained(row, wanted, languages, more.get((row["url"], row["code"]), {})) for row in rows]
     nests = not (wanted.flat or wanted.typed or wanted.is_paged)
     return _expansion(_nested(rows, contains) if nests else contains, total, wanted, composer)
 
@@ -68,17 +80,21 @@ async def codes(finder: Finder, value_set: JSON, limit: int) -> list[tuple[str, 
     return None if len(rows) > limit else [(row["url"], row["code"]) for row in rows]
 
 
-def composed(finder: Finder, value_set: JSON, narrowing: Narrowing) -> Composer:
-    """Make the composer of a value set with what it contains."""
+def composed(
+    finder: Finder, value_set: JSON, narrowing: Narrowing, without: tuple[tuple[str, str], ...] = ()
+) -> Composer:
+    """Make the composer of a value set with what it contains, `without` some code systems."""
     contained = {
         f"#{r.get('id', '')}": r for r in value_set.get("contained", ()) if r.get("resourceType") == "ValueSet"
     }
-    return Composer(finder, Sql(), narrowing, within=(str(value_set.get("url", "")),), contained=contained)
+    within = (str(value_set.get("url", "")),)
+    return Composer(finder, Sql(), narrowing, within=within, contained=contained, without=without)
 
 
 def _hidden(text: str, wanted: Wanted) -> str:
     conditions = ["NOT m.inactive"] if wanted.active_only else []
     conditions += ["NOT m.abstract"] if wanted.selectable_only else []
+    conditions += [_PRECOORDINATED] if wanted.precoordinated_only else []
     return f"SELECT m.* FROM ({text}) m WHERE {' AND '.join(conditions)}" if conditions else text
 
 
@@ -163,9 +179,9 @@ async def _languages(finder: Finder, rows: Sequence[Any]) -> dict[str, str]:
     return found
 
 
-def _contained(row: Any, wanted: Wanted, languages: dict[str, str]) -> dict[str, Any]:
+def _contained(row: Any, wanted: Wanted, languages: dict[str, str], supplement: JSON) -> dict[str, Any]:
     more: JSON = row["more"] or {}
-    designations = [*(row["given"] or ()), *more.get("designation", ())]
+    designations = [*(row["given"] or ()), *more.get("designation", ()), *supplement.get("designation", ())]
     made: dict[str, Any] = {"system": row["url"]} if row["url"] else {}
     for name in ("abstract", "inactive"):
         if row[name]:
@@ -175,12 +191,27 @@ def _contained(row: Any, wanted: Wanted, languages: dict[str, str]) -> dict[str,
     made["code"] = row["code"]
     if display := shown(row["display"], designations, wanted.language, languages.get(row["url"], "en")):
         made["display"] = display
-    told = [{k: v for k, v in d.items() if k in ("language", "use", "value")} for d in designations]
+    told = [d for d in designations if wanted.designations and _is_designated(d, wanted.designated)]
+    told = [{k: v for k, v in d.items() if k in ("language", "use", "value")} for d in told]
     if wanted.definitions and more.get("definition"):
         told.append({"use": DEFINITION, "value": more["definition"]})
-    if told and (wanted.designations or wanted.definitions):
-        made["designation"] = told if wanted.designations else told[-1:]
+    if told:
+        made["designation"] = told
     return made
+
+
+def _is_designated(designation: JSON, wanted: Sequence[tuple[str, str]]) -> bool:
+    """Whether a designation is of a language or of a use that is wanted; a language takes its regions in."""
+    language, use = str(designation.get("language", "")).lower(), designation.get("use") or {}
+    return not wanted or any(
+        (system in ("", LANGUAGES) and bool(language) and f"{language}-".startswith(f"{code.lower()}-"))
+        or (system in ("", str(use.get("system", ""))) and code == use.get("code"))
+        for system, code in wanted
+    )
+
+
+#: languages as a code system
+LANGUAGES = "urn:ietf:bcp:47"
 
 
 #: the use of a designation that holds a definition, as HL7 codes it for expansions
@@ -220,7 +251,7 @@ def _expansion(contains: list[dict[str, Any]], total: int | None, wanted: Wanted
         made["total"] = total
     if wanted.is_paged:
         made["offset"] = wanted.offset
-    parameters = _parameters(wanted)
+    parameters = [*_parameters(wanted), *_versions(composer.finder.versions)]
     parameters += [
         {"name": "version", "valueUri": f"{url}|{version}" if version else url} for url, version in composer.used
     ]
@@ -238,6 +269,19 @@ def _parameters(wanted: Wanted) -> list[dict[str, Any]]:
     flags = {
         "activeOnly": wanted.active_only, "includeDesignations": wanted.designations,
         "includeDefinition": wanted.definitions, "excludeNested": wanted.flat, "excludeNotForUI": wanted.selectable_only,
+        "excludePostCoordinated": wanted.precoordinated_only,
     }  # fmt: skip
     made += [{"name": name, "valueBoolean": True} for name, value in flags.items() if value]
+    made += [{"name": "designation", "valueString": "|".join(each).lstrip("|")} for each in wanted.designated]
+    made += [{"name": "exclude-system", "valueUri": "|".join(each).rstrip("|")} for each in wanted.without]
+    made += [{"name": "useSupplement", "valueUri": each} for each in wanted.supplements]
     return [*made, {"name": "displayLanguage", "valueCode": wanted.language}] if wanted.language else made
+
+
+def _versions(versions: Versions) -> list[dict[str, Any]]:
+    named = {
+        "system-version": versions.usual,
+        "check-system-version": versions.checked,
+        "force-system-version": versions.forced,
+    }
+    return [{"name": n, "valueUri": f"{url}|{v}"} for n, chosen in named.items() for url, v in chosen.items()]

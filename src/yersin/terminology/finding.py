@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import msgspec
@@ -12,8 +12,10 @@ from yersin.db import Connection
 from yersin.fhir.problem import Problem, problem
 from yersin.store.identity import row_id
 
-from .concepts import JSON
+from .concepts import COLUMNS, JSON, head, is_folding, rows
 
+#: number of a code system that was sent and stands in no table
+LENT = 0
 #: stored before loaded before built in; then the newest
 _ORDER = "ORDER BY rank DESC, dated DESC NULLS LAST, made DESC, id DESC LIMIT 1"
 
@@ -83,19 +85,41 @@ def split(canonical: str) -> tuple[str, str]:
     return url, version
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """Versions of code systems that an asker wants, by address.
+
+    `usual` where nothing is said, `checked` as well, and then nobody may say another, `forced` whatever is said.
+    """
+
+    usual: Mapping[str, str] = field(default_factory=dict)
+    checked: Mapping[str, str] = field(default_factory=dict)
+    forced: Mapping[str, str] = field(default_factory=dict)
+
+    def chosen(self, url: str, said: str) -> str:
+        """Choose the version, empty for any. Raises Problem (conflict, 422) where one is said that is not the checked one."""
+        checked = self.checked.get(url, "")
+        if checked and said not in ("", checked):
+            text = f"Version {said} of {url} is used here, and check-system-version asks for {checked}."
+            raise problem("conflict", text, expression="check-system-version", status=422)
+        return self.forced.get(url) or said or checked or self.usual.get(url, "")
+
+
 @dataclass(slots=True)
 class Finder:
-    """Answers from one connection, each thing looked up once."""
+    """Answers from one connection, each thing looked up once. `lent` are code systems that an asker sent, by address."""
 
     connection: Connection
-    #: code systems' versions to use where nothing is said, by address
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Versions = field(default_factory=Versions)
+    lent: dict[str, tuple[System, Mapping[str, Concept]]] = field(default_factory=dict)
     _systems: dict[tuple[str, str], System | None] = field(default_factory=dict)
     _sets: dict[tuple[str, str], JSON | None] = field(default_factory=dict)
 
     async def system(self, url: str, version: str = "") -> System | None:
         """Find a code system; None where it is not here, or has no concepts here."""
-        version = version or self.versions.get(url, "")
+        if url in self.lent:
+            return self.lent[url][0]
+        version = self.versions.chosen(url, version)
         if (url, version) not in self._systems:
             row = await self.connection.fetchrow(
                 "SELECT id, url, version, folds, concepts, head FROM terms.system "
@@ -145,6 +169,8 @@ class Finder:
 
     async def concept(self, system: System, code: str) -> Concept | None:
         """Find a concept by its code."""
+        if system.id == LENT:
+            return self.lent[system.url][1].get(system.key(code))
         row = await self.connection.fetchrow(
             "SELECT id, code, display, parents, abstract, inactive, more FROM terms.concept WHERE system = $1 AND key = $2",
             system.id,
@@ -166,6 +192,21 @@ class Finder:
             concept,
         )
         return [(row["code"], row["display"]) for row in rows]
+
+
+def lent(sent: JSON) -> tuple[System, dict[str, Concept]]:
+    """Read a code system that was sent, for questions about single codes."""
+    system = System(
+        id=LENT,
+        url=str(sent.get("url", "")),
+        version=str(sent.get("version", "")),
+        folds=is_folding(sent),
+        concepts=len(sent.get("concept", ())),
+        head=head(sent),
+    )
+    names = [each.name for each in fields(Concept)]
+    made = (dict(zip(COLUMNS, row, strict=True)) for row in rows(sent, LENT))
+    return system, {row["key"]: Concept(**{name: row[name] for name in names}) for row in made}
 
 
 def shown(display: str, designations: Sequence[JSON], language: str, own: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from yersin.fhir.problem import Problem
 
+from . import supplements
 from .composing import Narrowing, pruned
 from .concepts import JSON
 from .expanding import composed
@@ -63,7 +64,10 @@ async def in_set(finder: Finder, value_set: JSON, coding: Coding, circumstances:
     if found["abstract"] and not circumstances.abstract:
         text = f"{coding} is abstract: it groups others, and is not chosen itself."
         return Verdict(result=False, message=text, display=found["display"], coding=coding)
-    return await _displayed(finder, coding, found, circumstances)
+    known = await supplements.find(finder, supplements.named(value_set))
+    added = await supplements.added(finder, known, [(found["url"], found["ver"], found["code"])])
+    more = added.get((found["url"], found["code"]), {})
+    return await _displayed(finder, coding, found, circumstances, more.get("designation", ()))
 
 
 async def member(finder: Finder, value_set: JSON, coding: Coding) -> Any:
@@ -86,9 +90,11 @@ async def _not_in(finder: Finder, name: str, coding: Coding) -> str:
     return text
 
 
-async def _displayed(finder: Finder, coding: Coding, row: Any, circumstances: Circumstances) -> Verdict:
+async def _displayed(
+    finder: Finder, coding: Coding, row: Any, circumstances: Circumstances, supplement: Sequence[JSON]
+) -> Verdict:
     more: JSON = row["more"] or {}
-    designations = [*(row["given"] or ()), *more.get("designation", ())]
+    designations = [*(row["given"] or ()), *more.get("designation", ()), *supplement]
     system = await finder.system(row["url"], row["ver"])
     right = shown(row["display"], designations, circumstances.language, system.language if system else "en")
     known = [row["display"], row["own"] or "", *(str(d.get("value", "")) for d in designations)]

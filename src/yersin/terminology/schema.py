@@ -42,4 +42,17 @@ CREATE TABLE terms.loaded (source text PRIMARY KEY, digest text NOT NULL, made t
 COMMENT ON TABLE terms.loaded IS 'What was loaded whole, and its digest: the same is not loaded twice.';
 """
 
-STEPS = (Step(number=61, name="terms_tables", sql=_DDL),)
+_CLOSURES = """
+CREATE TABLE terms.closure (
+  id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, owner text NOT NULL, name text NOT NULL, version int NOT NULL,
+  made timestamptz NOT NULL DEFAULT clock_timestamp(), UNIQUE (owner, name));
+CREATE TABLE terms.closure_concept (
+  closure int NOT NULL REFERENCES terms.closure ON DELETE CASCADE, url text NOT NULL, code text NOT NULL, version int NOT NULL,
+  PRIMARY KEY (closure, url, code));
+COMMENT ON TABLE terms.closure IS 'Closure tables that clients keep: their concepts, each with the version it came by.';
+"""
+
+STEPS = (
+    Step(number=61, name="terms_tables", sql=_DDL),
+    Step(number=96, name="closure_tables", sql=_CLOSURES),
+)

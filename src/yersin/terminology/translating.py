@@ -40,8 +40,11 @@ class Wish:
 
     code: str
     system: str = ""
+    version: str = ""
     target_system: str = ""
     reverse: bool = False
+    #: what else is known, as (element, system, code); where nothing is said, targets that depend on something stay
+    dependencies: Sequence[tuple[str, str, str]] = ()
 
 
 async def translate(finder: Finder, maps: Sequence[JSON], wish: Wish, depth: int = 0) -> list[Match]:
@@ -56,12 +59,26 @@ async def translate(finder: Finder, maps: Sequence[JSON], wish: Wish, depth: int
 async def _forwards(finder: Finder, concept_map: JSON, group: JSON, wish: Wish, depth: int) -> list[Match]:
     if wish.system and group.get("source") and group["source"] != wish.system:
         return []
+    if wish.version and group.get("sourceVersion") not in (None, wish.version):
+        return []
     if wish.target_system and group.get("target") != wish.target_system:
         return []
     elements = [element for element in group.get("element", ()) if element.get("code") == wish.code]
     if elements:
-        return [_match(concept_map, group, target) for element in elements for target in element.get("target", ())]
+        targets = [target for element in elements for target in element.get("target", ())]
+        return [_match(concept_map, group, target) for target in targets if _is_met(target, wish)]
     return await _unmapped(finder, concept_map, group, wish, depth)
+
+
+def _is_met(target: JSON, wish: Wish) -> bool:
+    """Whether all that a target depends on is among what was said; nothing said rules nothing out."""
+    return not wish.dependencies or all(
+        any(
+            element == needed.get("property") and code == needed.get("value") and needed.get("system", system) == system
+            for element, system, code in wish.dependencies
+        )
+        for needed in target.get("dependsOn", ())
+    )
 
 
 def _match(concept_map: JSON, group: JSON, target: JSON) -> Match:
@@ -99,11 +116,13 @@ def _backwards(concept_map: JSON, group: JSON, wish: Wish) -> Iterator[Match]:
     """Translate from the map's target to its source."""
     if wish.system and group.get("target") and group["target"] != wish.system:
         return
+    if wish.version and group.get("targetVersion") not in (None, wish.version):
+        return
     if wish.target_system and group.get("source") != wish.target_system:
         return
     for element in group.get("element", ()):
         for target in element.get("target", ()):
-            if target.get("code") == wish.code:
+            if target.get("code") == wish.code and _is_met(target, wish):
                 equivalence = str(target.get("equivalence", "equivalent"))
                 yield Match(
                     equivalence=_BACK.get(equivalence, equivalence),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import code_systems, maps, value_sets
+from . import closures, code_systems, maps, value_sets
 from .capabilities import capabilities
 
-OPERATIONS = (*value_sets.OPERATIONS, *code_systems.OPERATIONS, *maps.OPERATIONS)
+OPERATIONS = (*value_sets.OPERATIONS, *code_systems.OPERATIONS, *maps.OPERATIONS, *closures.OPERATIONS)
 
 __all__ = ["OPERATIONS", "capabilities"]

@@ -19,7 +19,7 @@ from yersin.fhir import encode, r4
 from yersin.fhir.problem import problem
 from yersin.guard import audit
 from yersin.terminology import intake
-from yersin.terminology.finding import Finder, split
+from yersin.terminology.finding import Finder, Versions, split
 from yersin.terminology.judging import Coding
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -27,7 +27,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 @asynccontextmanager
-async def finder(asked: Asked, versions: Mapping[str, str] | None = None) -> AsyncIterator[Finder]:
+async def finder(asked: Asked, versions: Versions | None = None) -> AsyncIterator[Finder]:
     """Lend a finder that knows all that was written until now; the question is recorded. Raises Problem for text that is none."""
     for name, values in asked.given.values.items():
         if any(isinstance(value, str) and "\0" in value for value in values):
@@ -36,7 +36,7 @@ async def finder(asked: Asked, versions: Mapping[str, str] | None = None) -> Asy
     await intake.take_in(access.ground.database)
     await access.record(audit.Entry(interaction="terms", type=asked.type or None))
     async with access.ground.database.searching() as connection:
-        yield Finder(connection, versions or {})
+        yield Finder(connection, versions or Versions())
 
 
 async def named(asked: Asked, at: Finder, kind: str, body: str) -> dict[str, Any]:

@@ -6,19 +6,20 @@ Source: https://hl7.org/fhir/R4/codesystem-operations.html
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from yersin.api.messages import Response
 from yersin.api.operations import Asked, Input, Operation
 from yersin.fhir.problem import problem
 from yersin.guard.who import Grant
-from yersin.terminology import judging, relating
-from yersin.terminology.finding import Concept, Finder, System, shown, split, unknown_system
+from yersin.terminology import judging, relating, supplements
+from yersin.terminology.finding import Concept, Finder, System, lent, shown, split, unknown_system
 from yersin.terminology.grammars import GRAMMARS
 from yersin.terminology.judging import Coding
 
-from .asking import codings, finder, flag, language, named, parameters
-from .value_sets import JUDGED, VERDICT, verdict
+from .asking import codings, finder, flag, language, named, parameters, plain
+from .value_sets import JUDGED, NO_DATE, VERDICT, verdict
 
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/CodeSystem-"
 #: what is told without being asked for by name
@@ -53,7 +54,10 @@ async def lookup(asked: Asked) -> Response:
     async with finder(asked) as at:
         system = await at.system(coding.system, coding.version)
         concept = await at.concept(system, coding.code) if system else None
+        known = await supplements.find(at, asked.given.texts("useSupplement"))
         if system and concept:
+            added = await supplements.added(at, known, [(system.url, system.version, concept.code)])
+            concept = _with(concept, added.get((system.url, concept.code), {}))
             return parameters(*await _told(at, system, concept, wanted, language(asked)))
     if coding.system in GRAMMARS and GRAMMARS[coding.system](coding.code):
         return parameters(
@@ -71,6 +75,12 @@ def _one(given: Sequence[Coding], version: str) -> Coding:
             "required", "Say of which code system: system=http://loinc.org, for example.", expression="system"
         )
     return Coding(code=coding.code, system=coding.system, version=version or coding.version)
+
+
+def _with(concept: Concept, more: Mapping[str, Any]) -> Concept:
+    """A concept with what supplements add to it."""
+    joined = {name: [*concept.more.get(name, ()), *found] for name, found in more.items()}
+    return replace(concept, more={**concept.more, **joined})
 
 
 async def _told(at: Finder, system: System, concept: Concept, wanted: frozenset[str], spoken: str) -> list[Part]:
@@ -137,9 +147,23 @@ async def _address(asked: Asked, at: Finder) -> tuple[str, str]:
         system = await named(asked, at, "CodeSystem", "")
         return str(system.get("url", "")), str(system.get("version", ""))
     url, version = split(asked.given.text("url"))
+    if (sent := asked.given.value("codeSystem")) is not None:
+        return _lent(at, plain(sent), url), ""
     if not url and not asked.given.values.get("coding"):
         raise problem("required", "Say of which code system: give its url.", expression="url")
     return url, asked.given.text("version") or version
+
+
+def _lent(at: Finder, sent: Mapping[str, Any], url: str) -> str:
+    """Judge by a code system that was sent; returns its address."""
+    system, concepts = lent(sent)
+    if not system.url or url not in ("", system.url):
+        said = f"and url says {url}" if system.url else "and has no url"
+        raise problem(
+            "invalid", f"The codeSystem that was sent is {system.url or 'unnamed'}, {said}.", expression="codeSystem"
+        )
+    at.lent[system.url] = system, concepts
+    return system.url
 
 
 def _of(url: str, version: str, coding: Coding) -> Coding:
@@ -194,7 +218,9 @@ OPERATIONS: Sequence[Operation] = (
             Input(name="coding", type="Coding"),
             Input(name="displayLanguage", type="code"),
             Input(name="property", type="code", repeats=True),
+            Input(name="useSupplement", type="canonical", repeats=True),
         ),
+        refused=NO_DATE,
     ),
     Operation(
         name="validate-code",
@@ -206,7 +232,13 @@ OPERATIONS: Sequence[Operation] = (
         levels=frozenset({"type", "instance"}),
         types=("CodeSystem",),
         grant=Grant("CodeSystem", "r"),
-        inputs=(Input(name="url", type="uri"), Input(name="version"), *JUDGED),
+        inputs=(
+            Input(name="url", type="uri"),
+            Input(name="codeSystem", type="CodeSystem"),
+            Input(name="version"),
+            *JUDGED,
+        ),
+        refused=NO_DATE,
     ),
     Operation(
         name="subsumes",

@@ -7,6 +7,7 @@ from typing import Any
 
 from yersin.api.messages import Response
 from yersin.api.operations import Asked, Input, Operation
+from yersin.fhir import r4
 from yersin.fhir.problem import problem
 from yersin.guard.who import Grant
 from yersin.terminology import translating
@@ -20,6 +21,7 @@ from .asking import codings, finder, flag, named, parameters
 async def translate(asked: Asked) -> Response:
     """GET or POST [base]/ConceptMap/$translate?url=…&system=…&code=…, or [base]/ConceptMap/[id]/$translate"""
     given = codings(asked, *split(asked.given.text("system")))
+    dependencies = [each for part in asked.given.values.get("dependency", ()) for each in _dependency(part)]
     found: list[Match] = []
     async with finder(asked) as at:
         maps = await _maps(asked, at)
@@ -27,6 +29,8 @@ async def translate(asked: Asked) -> Response:
             wish = Wish(
                 code=coding.code,
                 system=coding.system,
+                version=asked.given.text("version") or coding.version,
+                dependencies=dependencies,
                 target_system=asked.given.text("targetsystem"),
                 reverse=flag(asked, "reverse"),
             )
@@ -44,13 +48,32 @@ async def _maps(asked: Asked, at: Finder) -> Sequence[JSON]:
     """Maps that are asked: the one that is named, or all between two value sets."""
     if asked.id or asked.given.text("url") or asked.given.value("conceptMap") is not None:
         return [await named(asked, at, "ConceptMap", "conceptMap")]
-    source, target = (split(asked.given.text(name))[0] for name in ("source", "target"))
+    source, target = (_scope(asked, name) for name in ("source", "target"))
     if flag(asked, "reverse"):
         source, target = target, source
     if not (source or target or asked.given.text("targetsystem")):
         text = "Say which map: give its url, source and target value sets, or targetsystem."
         raise problem("required", text, expression="url")
     return await at.maps(source, target)
+
+
+def _scope(asked: Asked, name: str) -> str:
+    """Read the address of a value set. Raises Problem for a relative one, which no map names."""
+    url = split(asked.given.text(name))[0]
+    if url and ":" not in url:
+        raise problem("value", f"{name}={url}: write the canonical address (url) of the value set.", expression=name)
+    return url
+
+
+def _dependency(given: r4.ParametersParameter) -> list[tuple[str, str, str]]:
+    """Read another element that is known: its address, and each of its codes. Raises Problem where either is missing."""
+    parts = {part.name or "": part for part in given.part or ()}
+    element = parts["element"].valueUri if "element" in parts else None
+    concept = parts["concept"].valueCodeableConcept if "concept" in parts else None
+    if not element or concept is None:
+        text = "A dependency has two parts: element (valueUri) and concept (valueCodeableConcept)."
+        raise problem("required", text, expression="dependency")
+    return [(str(element), str(c.system or ""), str(c.code or "")) for c in concept.coding or ()]
 
 
 def _message(code: str, maps: int) -> str:
@@ -98,7 +121,6 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         name="translate",
         definition="http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
-        narrower=True,
         title="What a code is in another code system",
         outputs=_FOUND,
         work=translate,
@@ -116,6 +138,13 @@ OPERATIONS: Sequence[Operation] = (
             Input(name="codeableConcept", type="CodeableConcept"),
             Input(name="target", type="uri"),
             Input(name="targetsystem", type="uri"),
+            Input(name="version"),
+            Input(
+                name="dependency",
+                type="BackboneElement",
+                repeats=True,
+                parts=(Input(name="element", type="uri"), Input(name="concept", type="CodeableConcept")),
+            ),
             Input(name="reverse", type="boolean"),
         ),
     ),
