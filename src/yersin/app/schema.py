@@ -34,6 +34,7 @@ STEPS = (
             Step(number=77, name="store_log_by_type", sql=indexes.log_ddl()),
             Step(number=91, name="store_packing", sql=content.DDL),
             Step(number=92, name="store_full_pages", sql=indexes.full_pages()),
+            Step(number=93, name="guard_composites", sql=extending.PARTS_DDL),
             Step(number=86, name="guard_audit_requests", sql=audit.REQUESTS),
             *(step for room in ROOMS for step in room.tables),
         ),

@@ -21,11 +21,17 @@ from yersin.fhir.expressions import Path, path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One part of a composite: the parameter whose rules it follows, and where it is, from the composite's paths."""
+    """One part of a composite: the parameter whose rules it follows, and where it is, from the composite's paths.
+
+    Of a composite that was added: `own` is what it is indexed and asked as, `at` its paths from each type of element
+    that the composite stands at.
+    """
 
     code: str
     kind: str
     paths: tuple[Path, ...]
+    own: Parameter | None = None
+    at: tuple[tuple[str, tuple[Path, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +40,8 @@ class Parameter:
 
     `covers`: nothing is stored for this one; it is the union of these parameters.
     `key`: its range rows carry the code at that path, counted from the parent that many steps down.
-    `form` of a composite: `rows` (keyed range rows), `pair` (tokens of pairs), `and` (all its parts match).
+    `form` of a composite: `rows` (keyed range rows), `pair` (tokens of pairs), `and` (all its parts match), and of one
+    that was added `together` (tokens of what stands together, or range rows keyed by it).
     `rows`: the `param` numbers of the range rows to look at. `targets` empty: any type.
     Of one that was added: `url` names it, `place` is its element of `srt`, `waiting` says why it is not searched yet.
     """

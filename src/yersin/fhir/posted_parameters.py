@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from yersin.fhir import r4
-from yersin.fhir.expressions import Path, Schema, resolve
+from yersin.fhir.expressions import Path, resolve
 from yersin.fhir.indexable import LEAVES, is_calendar, leaves
-from yersin.fhir.parameters import Parameter, built_in, implied_system
+from yersin.fhir.parameters import Parameter, built_in
 from yersin.fhir.path import CannotEvaluate, NotFHIRPath, compiled
-from yersin.fhir.primitives import __all__ as primitive_names
+from yersin.fhir.posted_composites import Part, form_of, has_extent, judge, judge_parts, parts_of
 from yersin.fhir.problem import Issue, Problem, problem
-from yersin.fhir.shapes import shape, struct_of
+from yersin.fhir.struct_schema import STRUCTS
 
 #: characters of a code, and of an expression
 CODE_LIMIT, EXPRESSION_LIMIT = 64, 1_000
@@ -28,6 +28,7 @@ _PATHS_LIMIT, _STEPS_LIMIT = 200, 8
 _AUDIT = "AuditEvent"
 _EVERY = frozenset({"Resource", "DomainResource"})
 _UNDOMAINED = frozenset({"Bundle", "Binary", "Parameters"})
+_EXTENTS = frozenset({"date", "number", "quantity"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +41,12 @@ class Posted:
     expression: str
     targets: tuple[str, ...] = ()
     url: str = ""
+    parts: tuple[Part, ...] = ()
 
     def parameter(self, number: int, place: int, waiting: str = "") -> Parameter:
         """Compile it. Raises Problem where the expression is none that can be indexed."""
         paths = _paths(self.type, self.kind, self.expression)
-        return Parameter(
+        one = Parameter(
             type=self.type,
             code=self.code,
             number=number,
@@ -53,30 +55,13 @@ class Posted:
             paths=paths,
             targets=self.targets,
             calendar=is_calendar(self.kind, paths),
-            rows=(number,) if self.kind in {"date", "number", "quantity"} else (),
+            rows=(number,) if self.kind in _EXTENTS or has_extent(self.parts) else (),
+            form=form_of(self.parts) if self.parts else "",
             url=self.url,
             place=place,
             waiting=waiting,
         )
-
-
-class _Structs(Schema):
-    """The elements of R4 as the structs have them."""
-
-    def children(self, type_name: str, name: str) -> Sequence[tuple[str, str, bool, str]]:
-        """Give (JSON name, type, repeats, implied system) of an element; none of a primitive, which has no struct."""
-        if type_name in _PRIMITIVES:
-            return ()
-        found = [e for e in shape(struct_of(type_name)).values() if e.path == name and not e.name.startswith("_")]
-        return [(e.name, _written(e.type), e.many, implied_system(type_name, e.name)) for e in found]
-
-
-_PRIMITIVES = frozenset(name[0].lower() + name[1:] for name in primitive_names)
-_STRUCTS = _Structs()
-
-
-def _written(name: str) -> str:
-    return name[0].lower() + name[1:] if name in primitive_names else name
+        return replace(one, components=tuple(part.component(one, n) for n, part in enumerate(self.parts)))
 
 
 def read(resource: r4.SearchParameter) -> list[Posted]:
@@ -99,6 +84,7 @@ def read(resource: r4.SearchParameter) -> list[Posted]:
             expression=resource.expression or "",
             targets=tuple(sorted({t for t in resource.target or () if t})) if resource.type == "reference" else (),
             url=resource.url or "",
+            parts=parts_of(resource, type_name) if resource.type == "composite" else (),
         )
         for type_name in _types(resource)
     ]
@@ -139,8 +125,8 @@ def _of_base(resource: r4.SearchParameter) -> Iterator[Issue]:
 
 
 def _of_type(resource: r4.SearchParameter) -> Iterator[Issue]:
-    if resource.type not in LEAVES:
-        text = f"Parameters of type {resource.type} cannot be added; {', '.join(LEAVES)} can."
+    if resource.type not in LEAVES and resource.type != "composite":
+        text = f"Parameters of type {resource.type} cannot be added; {', '.join(LEAVES)} and composite can."
         yield _issue("not-supported", text, "type")
 
 
@@ -176,6 +162,7 @@ _JUDGES: Sequence[Callable[[r4.SearchParameter], Iterator[Issue]]] = (
     _of_type,
     _of_targets,
     _of_text,
+    judge,
 )
 
 
@@ -187,9 +174,10 @@ def _of_expression(resource: r4.SearchParameter, type_name: str) -> Iterator[Iss
         yield _issue("not-supported", f"{type_name}: {refusal.issues[0].diagnostics}", "expression")
         return
     if not paths:
-        found = sorted({p.type for p in resolve(text, type_name, _STRUCTS)})
+        found = sorted({p.type for p in resolve(text, type_name, STRUCTS)})
         what = f"finds {', '.join(found)}" if found else "finds nothing"
-        text = f"In {type_name} this {what}; a {kind} parameter takes {LEAVES[kind].replace(' ', ', ')}."
+        takes = LEAVES[kind].replace(" ", ", ") if kind in LEAVES else "elements that hold its parts"
+        text = f"In {type_name} this {what}; a {kind} parameter takes {takes}."
         yield _issue("invalid", text, "expression")
     elif len(paths) > _PATHS_LIMIT:
         text = f"In {type_name} this comes to {len(paths)} elements, more than {_PATHS_LIMIT}. Name fewer."
@@ -197,12 +185,14 @@ def _of_expression(resource: r4.SearchParameter, type_name: str) -> Iterator[Iss
     elif max(len(p.steps) for p in paths) > _STEPS_LIMIT:
         text = f"In {type_name} this goes more than {_STEPS_LIMIT} steps deep. Name elements that lie higher."
         yield _issue("too-costly", text, "expression")
+    elif kind == "composite":
+        yield from judge_parts(resource, type_name, paths)
 
 
 @cache
 def _paths(type_name: str, kind: str, expression: str) -> tuple[Path, ...]:
     try:
-        return leaves(kind, resolve(expression, type_name, _STRUCTS), _STRUCTS)
+        return leaves(kind, resolve(expression, type_name, STRUCTS), STRUCTS)
     except RecursionError:
         raise problem("too-costly", "The search expression nests too deeply.") from None
 

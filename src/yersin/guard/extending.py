@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from yersin.db import CheckViolationError, Connection, Database
 from yersin.db.listening import listening
 from yersin.fhir import parameters, r4
 from yersin.fhir.parameters import Learnt, Parameter
+from yersin.fhir.posted_composites import Part
 from yersin.fhir.posted_parameters import Posted, read
 from yersin.fhir.problem import problem
 from yersin.store import writing as store
@@ -55,6 +56,10 @@ COMMENT ON TABLE search_parameter IS 'Search parameters added at run time, one r
 """
     + walks.DDL
 )
+PARTS_DDL = """
+ALTER TABLE search_parameter ADD COLUMN parts jsonb NOT NULL DEFAULT '[]';
+COMMENT ON COLUMN search_parameter.parts IS 'What a composite is made of, in its order.';
+"""
 _PARAMETERS = """SELECT p.*, g.whole, w.done, w.total FROM search_parameter p JOIN index_generation g USING (type)
 LEFT JOIN reindexing_walk w ON w.type = p.type AND w.generation = p.generation
 WHERE p.ended IS NULL ORDER BY p.type, p.number"""
@@ -97,6 +102,7 @@ def _added(row: Any) -> Added:
         expression=row["expression"],
         targets=tuple(row["targets"]),
         url=row["url"],
+        parts=tuple(_part(each) for each in row["parts"]),
     )
     return Added(
         number=row["number"],
@@ -111,6 +117,10 @@ def _added(row: Any) -> Added:
         done=row["done"] or 0,
         total=row["total"],
     )
+
+
+def _part(row: dict[str, Any]) -> Part:
+    return Part(**{**row, "targets": tuple(row["targets"])})
 
 
 async def listed(connection: Connection) -> list[Added]:
@@ -270,8 +280,8 @@ async def _insert(access: Access, connection: Connection, write: store.Write, po
     taken = [row["place"] for row in standing if row["place"] >= 0]
     place = parameters.free_place(posted.type, taken) if posted.kind == "string" else -1
     await connection.execute(
-        "INSERT INTO search_parameter (type, number, source, name, code, kind, expression, targets, url, place, generation, who) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO search_parameter (type, number, source, name, code, kind, expression, targets, url, place, generation, who, parts) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         number,
         max((row["number"] for row in rows), default=_FIRST - 1) + 1,
         write.id,
@@ -284,4 +294,5 @@ async def _insert(access: Access, connection: Connection, write: store.Write, po
         place,
         generation,
         access.who.display,
+        [asdict(part) for part in posted.parts],
     )

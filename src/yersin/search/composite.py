@@ -1,22 +1,24 @@
 r"""Composite parameters: values that stand together, `code$value`. Source: https://hl7.org/fhir/R4/search.html#composite
 
 A number, date or quantity is kept with the code beside it as its key; two codes as one token of the pair; where all
-parts stand once in a resource, each is asked for by itself.
+parts stand once in a resource, each is asked for by itself. Composites that were added keep what stands together, up to
+one extent, as a token of all its parts, which is the key of the extent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
 from yersin.fhir.parameters import Parameter, parameters
 from yersin.fhir.problem import problem
 
-from . import date, number, quantity, string, token
+from . import date, number, quantity, reference, string, token, uri
 from .missing import has_value, is_absent
-from .page import Criterion
-from .tokens import hashes, key_text, pair, reference_query
+from .page import Criterion, plain
+from .tokens import hashes, key_text, pair, reference_query, together, token_query
 from .tokens import present as present_token
 from .where import Where, either, refuse_modifier, refuse_value
 
@@ -27,6 +29,8 @@ _KINDS: Mapping[str, Callable[[Criterion, Where], None]] = {
     "number": number.where,
     "quantity": quantity.where,
     "string": string.where,
+    "reference": reference.where,
+    "uri": uri.where,
 }
 
 
@@ -62,6 +66,8 @@ def _one(criterion: Criterion, value: str, clause: Where) -> str:
     if parameter.form == "pair" and parameter.covers:
         known = parameters(parameter.type)
         return either([f"({_one(replace(criterion, parameter=known[c]), value, clause)})" for c in parameter.covers])
+    if parameter.form == "together":
+        return _together(criterion, parts, clause)
     inner = apart(clause)
     if parameter.form == "pair":
         lefts, rights = (_forms(parameter, n, part, clause) for n, part in enumerate(parts))
@@ -91,6 +97,35 @@ def _beside(criterion: Criterion, code: str, value: str, clause: Where) -> None:
     clause.beside = None
 
 
+def _together(criterion: Criterion, parts: Sequence[str], clause: Where) -> str:
+    """Ask for a token of all parts, or for a range row that has it as its key."""
+    parameter, words, extent = criterion.parameter, [], None
+    for component, text in zip(parameter.components, parts, strict=True):
+        assert component.own is not None  # noqa: S101 - a composite that was added has its parts' own parameters
+        if component.own.rows:
+            extent = (replace(component.own, code=parameter.code), text)
+        else:
+            words.append(hashes(_texts(component.own, text, clause.base), clause.key))
+    texts = [together(parameter.code, each) for each in product(*words)]
+    inner = apart(clause)
+    if extent is None:
+        inner.any_token(texts)
+        return inner.text()
+    ways = []
+    for key in hashes(texts, clause.key):
+        inner = replace(apart(clause), beside=key)
+        _alone(*extent, inner)
+        ways.append(f"({inner.text()})")
+    return either(ways)
+
+
+def _texts(parameter: Parameter, text: str, base: str) -> list[str]:
+    """Give the texts, any of which a part's value has."""
+    if parameter.kind == "reference":
+        return reference_query(parameter, plain(text), base=base)
+    return token_query(parameter, plain(text)) if parameter.kind == "token" else [f"{parameter.code}={plain(text)}"]
+
+
 def apart(clause: Where) -> Where:
     """Give a clause of its own for a part of another: its conditions can be joined and negated as a whole."""
     return replace(clause, required=[], groups=[], names_few=False, parts=[], since=[], before=[])
@@ -102,7 +137,7 @@ def present(parameter: Parameter, clause: Where) -> str:
     if parameter.form == "pair" and parameter.covers:
         return either([f"({present(known[code], clause)})" for code in parameter.covers])
     inner = apart(clause)
-    if parameter.form == "pair":
+    if parameter.form in ("pair", "together"):
         inner.any_token([present_token(parameter.code)])
     elif parameter.form == "rows":
         inner.in_ranges((*parameter.rows, *(-n for n in parameter.rows)), "x.key <> 0")

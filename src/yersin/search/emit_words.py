@@ -165,7 +165,7 @@ def _address(b: Build, s: Slot, value: Any) -> None:
 
 
 def _pair(b: Build, s: Slot, value: Any) -> None:
-    left, right = ([f for kind, find in part for v in find(value) for f in _forms(kind, v, b.base)] for part in s.parts)
+    left, right = ([f for p in part for v in p.find(value) for f in _forms(p.type, v, b.base)] for part in s.parts)
     pairs = [tokens.pair(s.code, one, two) for one in left for two in right]
     if pairs:
         b.texts += [*pairs, tokens.present(s.code)]

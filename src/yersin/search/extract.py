@@ -18,6 +18,16 @@ UNSTORED = {"_id", "_lastUpdated"}  # columns of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """Values of one path of a component, from an element that a composite stands at, and where they go by themselves."""
+
+    kind: str
+    type: str
+    find: Callable[[Any], list[Any]]
+    slot: Slot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slot:
     """Where the values of one path of a parameter go. Compared by identity: it is a key of the memory of tokens."""
 
@@ -30,7 +40,7 @@ class Slot:
     main: bool = False
     calendar: bool = False
     fold: bool = True
-    parts: tuple[tuple[tuple[str, Callable[[Any], list[Any]]], ...], ...] = ()
+    parts: tuple[tuple[Part, ...], ...] = ()
 
 
 def compile_type(type_name: str, emitters: Mapping[tuple[str, str], Emitter]) -> Callable[[Any, Any], None]:
@@ -79,7 +89,7 @@ def slot(parameter: Parameter, path: Path) -> Slot:
         main=main_date(parameter.type) is parameter,
         calendar=parameter.calendar,
         fold=not parameter.exact,
-        parts=tuple(map(_part, parameter.components)),
+        parts=tuple(_parts(component, path.type) for component in parameter.components),
     )
 
 
@@ -92,8 +102,12 @@ def _rank(parameter: Parameter) -> int:
     return -1
 
 
-def _part(component: Component) -> tuple[tuple[str, Callable[[Any], list[Any]]], ...]:
-    return tuple((path.type, extractor((path,))) for path in component.paths)
+def _parts(component: Component, at: str) -> tuple[Part, ...]:
+    paths, own = dict(component.at).get(at, component.paths), component.own
+    return tuple(
+        Part(kind=component.kind, type=path.type, find=extractor((path,)), slot=slot(own, path) if own else None)
+        for path in paths
+    )
 
 
 def emitting(kind: str, types: str, emitter: Emitter) -> dict[tuple[str, str], Emitter]:

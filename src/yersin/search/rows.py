@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from yersin.fhir.parameters import index_epoch, sorted_strings
-from yersin.search import emit_ranges, emit_words, tokens
+from yersin.search import emit_together, emit_words, tokens
 from yersin.search.build import Build, Row
 from yersin.search.common import Common
 from yersin.search.extract import Emitter, compile_type
@@ -18,7 +18,7 @@ from yersin.search.terms import Terms
 from yersin.store.schema import index_version
 
 PEOPLE = {"Patient", "Practitioner", "RelatedPerson", "Person"}
-EMITTERS: dict[tuple[str, str], Emitter] = {**emit_words.EMITTERS, **emit_ranges.EMITTERS}
+EMITTERS: dict[tuple[str, str], Emitter] = {**emit_together.ALONE, **emit_together.EMITTERS}
 _REMEMBERED = 100_000
 
 

@@ -230,3 +230,8 @@ def ancestors(value: str) -> list[str]:
 def pair(code: str, left: str, right: str) -> str:
     """Give the text of two values that stand together; each is a text of its own token without the name."""
     return f"{code}${left}${right}"
+
+
+def together(code: str, numbers: Iterable[int]) -> str:
+    """Give the text of any number of values that stand together, from the hashes of their own tokens."""
+    return f"{code}${'$'.join(map(str, numbers))}"
