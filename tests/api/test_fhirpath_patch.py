@@ -11,10 +11,12 @@ from lxml import etree
 from tests.conformance.outcomes import Tally
 from tests.running import Client
 
-from yersin.api import fhirpath_patch, json_patch
+from yersin.api import fhirpath_patch, fhirpath_slots, json_patch
 from yersin.api.patching import _pruned
 from yersin.fhir import xml
+from yersin.fhir.path import Environment
 from yersin.fhir.problem import Problem
+from yersin.guard import profiling
 
 
 def cases(shared: Path) -> list[Any]:
@@ -262,3 +264,49 @@ def test_a_patch_over_http_in_json_xml_and_bundles(client: Client) -> None:
         assert done["response"]["status"].startswith("200")
         assert done["resource"]["birthDate"] == patch["parameter"][0]["part"][-1]["valueDate"]
     assert client.get(address).json()["meta"]["versionId"] == "5"
+
+
+NAMED = "http://example.org/StructureDefinition/named-of-patches"
+PROFILE = {
+    "resourceType": "StructureDefinition", "id": "named-of-patches", "url": NAMED, "name": "Named", "status": "draft",
+    "kind": "resource", "abstract": False, "type": "Patient", "derivation": "constraint",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+    "differential": {"element": [{"id": "Patient.name.family", "path": "Patient.name.family", "min": 1}]},
+}  # fmt: skip
+
+
+def test_a_patch_may_ask_profiles_and_terminology(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiling, "FRESH", 0.0)
+    assert client.put("/StructureDefinition/named-of-patches", PROFILE).status_code in (200, 201)
+    made = client.post("/Patient", {"resourceType": "Patient", "gender": "male", "name": [{"text": "An"}]}).json()
+    address = f"/Patient/{made['id']}"
+    named = operation("replace", path=f"Patient.where(conformsTo('{NAMED}')).gender", value={"valueCode": "female"})
+    answer = client.request("PATCH", address, content=named)
+    assert (answer.status_code, "names 0 elements" in answer.text) == (422, True), answer.text
+    client.request("PATCH", address, content=operation("add", path="Patient.name", name="family", value="Trần"))
+    answer = client.request("PATCH", address, content=named)
+    assert (answer.status_code, answer.json().get("gender")) == (200, "female"), answer.text
+    genders = "http://hl7.org/fhir/ValueSet/administrative-gender"
+    coded = operation("delete", path=f"Patient.gender.where(memberOf('{genders}'))")
+    entry = {"resource": json.loads(coded), "request": {"method": "PATCH", "url": address[1:]}}
+    answer = client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert answer.status_code == 200, answer.text
+    assert "gender" not in client.get(address).json()
+    unknown = operation("delete", path="Patient.where(conformsTo('urn:example:none')).name")
+    answer = client.request("PATCH", address, content=unknown)
+    assert (answer.status_code, "urn:example:none is not known" in answer.text) == (422, True)
+
+
+class Never:
+    """Profiles that nothing meets."""
+
+    def conforms(self, _resource: Any, _profile: str) -> bool | None:
+        return False
+
+
+def test_a_patch_asks_profiles_so_often_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fhirpath_slots, "JUDGED", 1)
+    steps = fhirpath_patch.operations(operation("delete", path="name.where(conformsTo('urn:x')).family"))
+    with pytest.raises(Problem, match="1 times") as refused:
+        fhirpath_patch.apply(json_patch.read(json.dumps(PATIENT).encode()), steps, Environment(profiles=Never()))
+    assert refused.value.status == 422

@@ -165,3 +165,12 @@ def test_rules_may_ask_whether_something_conforms_to_a_profile():
     asking = profile({"id": "Patient", "constraint": [rule]}, url=f"{URL}-asking")
     assert errors(patient(active=True), dated, asking, asked=[f"{URL}-asking"]) == [("Patient", "invariant")]
     assert errors(patient(birthDate="1990-01-01"), dated, asking, asked=[f"{URL}-asking"]) == []
+
+
+def test_elements_may_be_asked_too():
+    family = {**profile({"id": "HumanName.family", "min": 1}, kind="HumanName"), "url": f"{URL}-name"}
+    rule = {"key": "vn-3", "severity": "error", "human": "named", "expression": f"conformsTo('{URL}-name')"}
+    asking = profile({"id": "Patient.name", "constraint": [rule]})
+    assert errors(patient(name=[{"family": "Trần"}, {"text": "An"}]), asking, family) == [
+        ("Patient.name[1]", "invariant")
+    ]

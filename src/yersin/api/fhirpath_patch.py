@@ -11,13 +11,13 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yersin.fhir.path import CannotEvaluate, NotFHIRPath
+from yersin.fhir.path import NOTHING, CannotEvaluate, Environment, NotFHIRPath
 from yersin.fhir.problem import problem
 from yersin.fhir.shapes import Element, shape, struct_of
 from yersin.fhir.structs import Struct
 
 from . import json_patch
-from .fhirpath_slots import Document, Slot, elements, filled, not_one, values_at
+from .fhirpath_slots import Document, Judged, Slot, elements, filled, not_one, values_at
 
 #: operations of one patch
 OPERATIONS = 1000
@@ -90,12 +90,12 @@ def _value(part: Mapping[str, Any]) -> tuple[str, Any]:
     return "", part.get("part")
 
 
-def apply(document: dict[str, Any], listed: Sequence[Operation]) -> dict[str, Any]:
+def apply(document: dict[str, Any], listed: Sequence[Operation], environment: Environment = NOTHING) -> dict[str, Any]:
     """Patch a resource in place. Raises Problem: 422 naming the operation that cannot be done, 413 where they are too many."""
-    seen = 0
+    seen, judged = 0, Judged(environment.profiles)
     for number, one in enumerate(listed):
         try:
-            there = Document(document)
+            there = Document(document, environment, judged)
             seen += there.size
             if seen > ELEMENTS:
                 text = f"A patch of so large a resource may hold {number} operations like these; send the others by themselves."

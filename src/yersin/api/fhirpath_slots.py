@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from yersin.fhir import r4
-from yersin.fhir.path import Expression, Items, Node, compiled, last_step
+from yersin.fhir.path import Environment, Expression, Items, Node, Profiles, compiled, last_step
 from yersin.fhir.shapes import Element, shape, struct_of
 from yersin.fhir.structs import Struct
+
+#: times that one patch may ask whether something conforms to a profile, which takes a millisecond or more
+JUDGED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,14 +30,33 @@ class Slot:
     place: int | None = None
 
 
+class Judged:
+    """conformsTo() in a patch: asked of the resource itself and not of its likeness, and not without end."""
+
+    def __init__(self, profiles: Profiles | None) -> None:
+        self.profiles = profiles
+        self.objects: dict[int, tuple[dict[str, Any], type[Struct]]] = {}
+        self._left = JUDGED
+
+    def conforms(self, resource: Node, profile: str) -> bool | None:
+        """Whether a resource or element meets a profile; None where it is not known. Raises LookupError where it is asked too often."""
+        self._left -= 1
+        if self._left < 0:
+            raise LookupError(f"one patch may ask conformsTo() {JUDGED} times")
+        value = self.objects[id(resource.value)][0] if id(resource.value) in self.objects else resource.value
+        return self.profiles.conforms(Node(resource.kind, value, resource.sibling), profile) if self.profiles else None
+
+
 class Document:
     """A resource, and a likeness of it on which paths are run: where each of its elements lies in the resource is known."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], environment: Environment, judged: Judged) -> None:
         self.root = document
+        self._environment = replace(environment, profiles=judged if judged.profiles else None)
         self.slots: dict[int, Slot] = {}
         self._objects: dict[int, tuple[dict[str, Any], type[Struct]]] = {}
         self._like = self._likeness(document, struct_of(document["resourceType"]))
+        judged.objects = self._objects
 
     @property
     def size(self) -> int:
@@ -88,7 +110,8 @@ class Document:
 
     def _run(self, expression: Expression) -> Items:
         """Run a strict expression: elements that some type has not are told only where nothing is found."""
-        return replace(expression, strict=False)(self._like) or expression(self._like)
+        lenient = replace(expression, strict=False)(self._like, self._environment)
+        return lenient or expression(self._like, self._environment)
 
     def found(self, path: str) -> list[Slot]:
         """Slots of the elements that a path names."""

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from yersin.fhir import parse, r4
+from yersin.fhir.path import Environment
 from yersin.fhir.problem import Problem, problem
 from yersin.guard.writing import ANY, Update
 from yersin.store.versions import Version
@@ -31,10 +32,10 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class Patch:
     """A patch, read and checked: what it makes of the JSON of a resource."""
 
-    apply: Callable[[Any], Any]
+    apply: Callable[[Any, Environment], Any]
 
-    def of(self, version: Version, expected: int | None) -> Update:
-        """Make the update that this patch of a version is.
+    def of(self, version: Version, expected: int | None, environment: Environment) -> Update:
+        """Make the update that this patch of a version is; `environment` is what its FHIRPath may ask.
 
         Raises Problem: deleted (410), conflict (412, another version is expected), processing (422), and what is wrong
         with the patched resource.
@@ -44,7 +45,7 @@ class Patch:
         if expected not in (None, ANY, version.ver):
             text = f"{version.type}/{version.id} is at version {version.ver} now, not {expected}. Read it again, then patch it."
             raise problem("conflict", text, status=412)
-        made = self.apply(json_patch.read(version.json()))
+        made = self.apply(json_patch.read(version.json()), environment)
         return Update(resource=_resource(made, version), expected=version.ver)
 
 
@@ -53,16 +54,16 @@ def of_body(content_type: str, body: bytes) -> Patch:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == JSON_PATCH:
         listed = json_patch.operations(body)
-        return Patch(apply=lambda document: json_patch.apply(document, listed))
+        return Patch(apply=lambda document, _: json_patch.apply(document, listed))
     if kind == MERGE_PATCH or (kind == "application/json" and merge_patch.is_one(body)):
         merged = merge_patch.read(body)
-        return Patch(apply=lambda document: merge_patch.apply(document, merged))
+        return Patch(apply=lambda document, _: merge_patch.apply(document, merged))
     if not kind or formats.kind_of(content_type.encode("latin-1")) not in ("json", "xml"):
         raise problem("not-supported", f"{_KINDS}, not as {kind or 'something unnamed'}.", status=415)
     if not isinstance(parse(body), r4.Parameters):
         raise problem("not-supported", f"{_KINDS}, and this is another resource.", status=415)
     steps = fhirpath_patch.operations(body)
-    return Patch(apply=lambda document: fhirpath_patch.apply(document, steps))
+    return Patch(apply=lambda document, environment: fhirpath_patch.apply(document, steps, environment))
 
 
 def content_of(raw: bytes, place: str) -> tuple[str, bytes]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
 from uuid import UUID
@@ -359,7 +360,8 @@ async def _changes(writing: Writing, item: Item, plan: Plan) -> list[Change]:
     (target,) = targets
     if item.method == "PATCH":
         wanted = patching.of_entry(item.raw, f"{item.where}.resource")
-        return [wanted.of(await holding.standing(writing, target.type, target.id), item.if_match)]
+        standing = await holding.standing(writing, target.type, target.id)
+        return [writing.access.finding(partial(wanted.of, standing, item.if_match))]
     resource = _parsed(item, plan.ids)
     if item.method == "POST" or item.place in plan.new:
         return [Create(resource=resource, id=item.reserved)]

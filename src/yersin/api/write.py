@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from yersin.fhir import encode, parse, r4
 from yersin.fhir.problem import problem
 from yersin.guard import audit, holding
@@ -57,7 +59,8 @@ async def patch(request: Request) -> Response:
 
     async def work(writing: Writing) -> Written:
         logical_id = await _meant(writing, request)
-        change = wanted.of(await holding.standing(writing, type_name, logical_id), expected)
+        standing = await holding.standing(writing, type_name, logical_id)
+        change = request.access.finding(partial(wanted.of, standing, expected))
         (written,) = await writing.write([change])
         return written
 

@@ -21,6 +21,7 @@ from yersin.db.grouped import Grouped
 from yersin.db.planning import ANEW, ONCE
 from yersin.db.sql import Sql
 from yersin.fhir import r4
+from yersin.fhir.path import Environment
 from yersin.fhir.problem import Problem, problem
 from yersin.search import people
 from yersin.search.page import Found, Query
@@ -209,6 +210,10 @@ class Access:
         """Refuse what $validate finds an error in. Raises Problem (422), or Unlearnt."""
         if self.is_judged:
             await self.ground.profiling.require_good(resources, may_learn=self._may_learn)
+
+    def finding(self, work: Callable[[Environment], T]) -> T:
+        """Do a part of `atomically` that runs FHIRPath, with terminology and profiles at hand. Raises Unlearnt."""
+        return self.ground.profiling.finding(work, may_learn=self._may_learn)
 
     async def _learning(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do work; where something must be learnt first, learn it and do the work again. No transaction is open meanwhile."""

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from yersin.db import Database
 from yersin.db.sql import Sql
 from yersin.fhir import encode, r4
+from yersin.fhir.path import Environment
 from yersin.fhir.problem import Issue, Problem
 from yersin.fhir.profiles import Glance, Judge, Library
 from yersin.search.rows import Indexer
@@ -24,6 +25,7 @@ from yersin.terminology.terms import Terms
 
 from .questionnaires import Questionnaires
 
+T = TypeVar("T")
 #: seconds in which stored definitions are believed unchanged
 FRESH = 2.0
 #: rounds of judging and learning what was missed
@@ -134,6 +136,16 @@ class Profiling:
                 raise Problem(errors, status=422)
         if unlearnt:
             raise Unlearnt
+
+    def finding(self, work: Callable[[Environment], T], *, may_learn: bool) -> T:
+        """Do work that runs FHIRPath, with terminology and profiles at hand. Asks no database, and raises Unlearnt, as above."""
+        before = self._misses
+        judge = Judge(self._library, terms=self.terms, questionnaires=self.questionnaires)
+        try:
+            return work(Environment(terms=self.terms, profiles=judge))
+        finally:
+            if may_learn and self._misses > before:
+                raise Unlearnt
 
     async def _judged(self, raw: bytes, profiles: Sequence[str] = ()) -> list[Issue]:
         judge = Judge(self._library, terms=self.terms, questionnaires=self.questionnaires)

@@ -12,10 +12,11 @@ from .expression import Expression, compiled, last_step
 from .items import Items, Node, plain
 from .quantities import Quantity
 from .refusal import CannotEvaluate, NotFHIRPath
-from .scene import Environment, Profiles, Resolver, Scene, Terms
+from .scene import NOTHING, Environment, Profiles, Resolver, Scene, Terms
 from .temporal import Temporal
 
 __all__ = [
+    "NOTHING",
     "CannotEvaluate",
     "Environment",
     "Expression",

@@ -146,6 +146,10 @@ def _subsumed_by(items: Items, scene: Scene, other: Items) -> Items:
     return _subsumes(other, scene, items)
 
 
+#: steps that judging by a profile counts for: it takes about a millisecond
+_CONFORMING = 1_000
+
+
 def _conforms_to(items: Items, scene: Scene, profile: Items) -> Items:
     url = text(profile, "conformsTo()")
     if url is None or not items:
@@ -167,7 +171,8 @@ def _conforms(item: Node, url: str, scene: Scene) -> bool | None:
     if profiles is None:
         words = f"conformsTo() needs the profile {url}, and profiles are not at hand here: ask $validate with it"
         raise impossible(words, code="not-supported")
-    return profiles.conforms(item.value, url)
+    scene.spend(_CONFORMING)
+    return profiles.conforms(item, url)
 
 
 def _html_checks(items: Items, _scene: Scene) -> Items:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from . import temporal
-from .items import Items, item, root
+from .items import Items, Node, item, root
 from .refusal import impossible
 
 #: items an expression may look at before it is stopped, and seconds it may take
@@ -51,8 +51,8 @@ class Resolver(Protocol):
 class Profiles(Protocol):
     """Profiles, as conformsTo() needs them."""
 
-    def conforms(self, resource: Any, profile: str) -> bool | None:
-        """Whether a resource meets a profile; None when the profile is not known."""
+    def conforms(self, resource: Node, profile: str) -> bool | None:
+        """Whether a resource or element meets a profile; None when the profile is not known."""
         ...
 
 

@@ -73,10 +73,10 @@ class Judge:
         self._resource(top, top, top.kind.name, tuple(profiles), None)
         return self.found.issues
 
-    def conforms(self, resource: Any, profile: str) -> bool | None:
+    def conforms(self, resource: Node, profile: str) -> bool | None:
         """Whether a resource or element meets a profile, as conformsTo() asks; None where it is not known."""
         tree = self.library.tree(profile)
-        return None if tree is None else self._conforms(root(resource), profile)
+        return None if tree is None else self._conforms(resource, profile)
 
     # --- resources ---------------------------------------------------------------------------------------------
 
