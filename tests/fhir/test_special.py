@@ -51,6 +51,23 @@ def extended(name: str, **value: Any) -> Any:
     return {"extension": [{"url": BASE + name, **value}]}
 
 
+def amount(code: str) -> Any:
+    quantity = {"value": 1, "system": "http://unitsofmeasure.org", "code": code}
+    return {**PATIENT, "extension": [{"url": "urn:x", "valueQuantity": quantity}]}
+
+
+def derived(kind: str, *bases: str, origin: str = "Organization-name") -> Any:
+    return {
+        "resourceType": "SearchParameter", "url": "urn:x", "name": "X", "status": "draft", "description": "x", "code": "x",
+        "type": kind, "base": list(bases), "derivedFrom": f"http://hl7.org/fhir/SearchParameter/{origin}",
+    }  # fmt: skip
+
+
+def bundled(kind: str, **resource: Any) -> Any:
+    more = {"batch-response": {"response": {"status": "200"}}, "searchset": {"search": {"mode": "match"}}}
+    return {"resourceType": "Bundle", "type": kind, "entry": [{"resource": resource, **more.get(kind, {})}]}
+
+
 def item(number: str, asked: str = "", *inside: Any) -> Any:
     when = {"enableWhen": [{"question": asked, "operator": "exists", "answerBoolean": True}]} if asked else {}
     return {"linkId": number, "type": "boolean", **when, **({"item": list(inside)} if inside else {})}
@@ -103,6 +120,17 @@ def is_sure(body: Any) -> bool:
         ({**QUESTIONS, "item": [item("1", "2", item("2"))]}, "Questionnaire.item[0].enableWhen[0].question"),
         ({"resourceType": "ValueSet", "status": "active", "compose": {"include": [{"system": "#c"}]}},
          "ValueSet.compose.include[0].system"),
+        ({**PATIENT, "extension": [{"url": "urn:x", "valueCanonical": "nowhere"}]}, "Patient.extension[0].value"),
+        ({**QUESTIONS, "derivedFrom": [f"{BASE}x", "Questionnaire/"]}, "Questionnaire.derivedFrom[1]"),
+        (amount("mm Hg"), "Patient.extension[0].value.code"),
+        (amount("°C"), "Patient.extension[0].value.code"),
+        (amount("{nhịp}/min"), "Patient.extension[0].value.code"),
+        (amount("#/min"), "Patient.extension[0].value.code"),
+        (derived("token", "Organization"), "SearchParameter.type"),
+        (derived("string", "Organization", "Patient"), "SearchParameter.base[1]"),
+        (derived("token", "Observation", origin="clinical-patient"), "SearchParameter.type"),
+        (bundled("collection", **WARD), "Bundle.entry[0].fullUrl"),
+        (bundled("searchset", **WARD), "Bundle.entry[0].fullUrl"),
     ],
     ids=str,
 )  # fmt: skip
@@ -127,6 +155,9 @@ def test_what_words_forbid_is_found_and_never_sure(body: Any, place: str) -> Non
         told("x &amp; &#160;"),
         {**PATIENT, **extended("patient-birthPlace", valueAddress={"city": "x"})},
         condition(clinicalStatus={"coding": [{"system": "http://x.org", "code": "active"}]}),
+        *({**PATIENT, "extension": [{"url": "urn:x", "valueCanonical": each}]}
+          for each in (WHOLE, f"{BASE}x|1", "#c", "Questionnaire/gcs", "Library/a|1")),
+        *map(amount, ("mm[Hg]", "10*3/uL", "{nhip}/min", "[in_i'Hg]", "10^9/L", "%", "ea")),
     ],
     ids=str,
 )  # fmt: skip
@@ -144,6 +175,10 @@ def test_what_words_allow_is_told_at_a_glance(body: Any) -> None:
         refer("urn:x", type="Patient"),
         {"resourceType": "Basic", "code": {"text": "x"}, "extension": [{"url": "urn:x", "valueReference": {"reference": "#c"}}],
          "contained": [{**CONDITION, "id": "c", "evidence": [{"detail": [{"reference": "#"}]}]}]},
+        derived("string", "Organization"),
+        derived("string", "Patient", origin="nothing-known"),
+        bundled("collection", resourceType="Organization", name="x"),
+        bundled("batch-response", **WARD),
     ],
     ids=str,
 )  # fmt: skip

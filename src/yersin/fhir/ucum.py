@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 SYSTEM = "http://unitsofmeasure.org"
+_FORMED = re.compile(r"""(?:[A-Za-z0-9().\/*^%'"_+\-\[\]]|\{[\x21-\x7a|~]*\})+\Z""").match
 
 _PREFIXES = {
     "Y": 24, "Z": 21, "E": 18, "P": 15, "T": 12, "G": 9, "M": 6, "k": 3, "h": 2, "da": 1,
@@ -89,6 +90,11 @@ Meaning = tuple[Decimal, dict[str, int]]
 
 
 @lru_cache(maxsize=4096)
+def is_formed(text: str) -> bool:
+    """Whether a text has only characters that units of UCUM have; what they mean may be unknown."""
+    return _FORMED(text) is not None
+
+
 def unit(text: str) -> Unit | None:
     """Read a UCUM unit; None when it is not UCUM or not in the table: such a quantity is compared as it stands."""
     shifted = _SHIFTED.get(_ANNOTATION.sub("", text))

@@ -18,6 +18,10 @@ from .findings import Findings
 _REST = re.compile(r"(https?://.+?/)?([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]+))?\Z")
 
 
+#: kinds of Bundles whose resources are identified
+_IDENTIFYING = frozenset({"document", "message", "collection", "searchset", "history"})
+
+
 class Bundle:
     """A Bundle whose entries refer to each other."""
 
@@ -64,6 +68,8 @@ def judge_bundle(node: Node, place: str, found: Findings) -> None:
     for number, entry in enumerate(node.value.get("entry") or ()):
         where = f"{place}.entry[{number}]"
         judge_full(entry, where, found)
+        if kind in _IDENTIFYING:
+            _judge_missing(entry, where, found)
         if kind == "searchset":
             _judge_result(node, entry, where, found)
     relations = [each.get("relation") for each in node.value.get("link") or ()]
@@ -97,6 +103,20 @@ def judge_full(entry: Any, place: str, found: Findings) -> None:
             found.add("invalid", place, f"The fullUrl {full} names an id, and the resource has none")
         elif own is not None and (kind, own) != (rest[2], rest[3]):
             found.add("invalid", place, f"The fullUrl {full} is not that of {kind}/{own}")
+
+
+def _judge_missing(entry: Any, place: str, found: Findings) -> None:
+    """What has an identity is told by it; results of operations may have none."""
+    resource = entry.get("resource") or {}
+    if (
+        "fullUrl" not in entry
+        and "_fullUrl" not in entry
+        and "id" in resource
+        and resource["resourceType"] != "OperationOutcome"
+    ):
+        found.add(
+            "required", f"{place}.fullUrl", "The fullUrl of an entry is needed: it is the address of the resource"
+        )
 
 
 def _judge_result(bundle: Node, entry: Any, place: str, found: Findings) -> None:

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from yersin.fhir import r4
+from yersin.fhir.parameters import built_in
 from yersin.fhir.path import CannotEvaluate, NotFHIRPath, compiled
 
 from .findings import Findings
-from .library import Library
+from .library import Library, split
 
 JSON = Mapping[str, Any]
 _ROOT = re.compile(r"(?<![\w.'/])([A-Z][A-Za-z]+)(?=\.)")
+#: addresses of R4's own parameters: the type, or what several types have in common, then the code
+_PARAMETERS = "http://hl7.org/fhir/SearchParameter/"
 #: what these elements hold is of another type each time
 _ABSTRACT = frozenset({"Resource", "DomainResource", "Element", "BackboneElement"})
 
@@ -57,7 +60,8 @@ def _extension_kinds(value: JSON, place: str, found: Findings, library: Library)
 
 
 def judge_parameter(value: JSON, place: str, found: Findings) -> None:
-    """Judge the expression of a search parameter."""
+    """Judge a search parameter: its expression, and what it keeps of the one that it is derived from."""
+    _derived(value, place, found)
     text, bases = value.get("expression"), set(value.get("base") or ())
     if not isinstance(text, str):
         return
@@ -71,6 +75,28 @@ def judge_parameter(value: JSON, place: str, found: Findings) -> None:
             found.add(
                 "invalid", f"{place}.expression", f"The expression begins at {name}, which is not among the bases"
             )
+
+
+def _derived(value: JSON, place: str, found: Findings) -> None:
+    """What is derived from a parameter of R4 is consistent with it: of its type, and of its bases."""
+    url = split(str(value.get("derivedFrom", "")))[0]
+    stem, _, code = url.removeprefix(_PARAMETERS).partition("-")
+    if not url.startswith(_PARAMETERS):
+        return
+    bases = [str(each) for each in value.get("base") or ()]
+    of_origin = [stem] if stem in r4.TYPE_NUMBER else bases
+    kinds = {known.kind for each in of_origin if (known := built_in(each).get(code))}
+    if not kinds:
+        return
+    if value.get("type") not in kinds:
+        words = (
+            f"{url} is of type {' or '.join(sorted(kinds))}; what is derived from it is not of type {value.get('type')}"
+        )
+        found.add("business-rule", f"{place}.type", words)
+    for number, base in enumerate(bases):
+        if stem in r4.TYPE_NUMBER and base != stem:
+            words = f"{url} is a parameter of {stem}; what is derived from it has no base {base}"
+            found.add("business-rule", f"{place}.base[{number}]", words)
 
 
 def _type_profiles(value: JSON, place: str, found: Findings, library: Library) -> None:

@@ -17,7 +17,7 @@ from yersin.fhir.path.model import is_inside
 from yersin.fhir.shapes import Element, shape
 from yersin.fhir.structs import SIBLING, Struct, astuple
 
-from .addresses import is_absolute, is_whole
+from .addresses import is_absolute, is_canonical, is_whole
 from .extensions import of_other_version
 from .library import Library, Tree
 from .parts import Binding, Part
@@ -162,7 +162,7 @@ class Glance:
         elif element.type == "Reference":
             asked = [self._refers(frozenset(r4.TYPE_NUMBER), is_any=True)]
         if element.type in _URIS and not element.attribute.endswith(SIBLING):
-            asked.append(is_whole)
+            asked.append(is_canonical if element.type == "Canonical" else is_whole)
         if element.type == "Extension":
             asked.append(self._standing(part))
         if element.attribute == "modifierExtension":

@@ -17,7 +17,7 @@ from yersin.fhir.path.tree import children_named
 from yersin.fhir.problem import Issue
 
 from . import values
-from .addresses import judge_uri
+from .addresses import judge_canonical, judge_uri
 from .bundles import Bundle
 from .contained import judge_contained
 from .extensions import judge_extension
@@ -159,6 +159,8 @@ class Judge:
             self._value(node, part, place, scene)
         if kind.name in _URIS:
             judge_uri(node.value, place, self.found)
+        if kind.name == "canonical":
+            judge_canonical(node.value, place, self.found)
         if not kind.primitive:
             if not kind.is_resource and node.value.keys() <= _NO_CONTENT:
                 self.found.add("invariant", place, "ele-1: an element has a value or children")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from yersin.fhir import ucum
 from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, compiled
 
 from .addresses import is_absolute, is_system, judge_system
@@ -220,6 +221,13 @@ def _attachment(value: JSON, place: str, found: Findings) -> None:
 
 def _quantity(value: JSON, place: str, found: Findings) -> None:
     judge_system(value.get("system"), place, found)
+    code = value.get("code")
+    if value.get("system") != ucum.SYSTEM or not isinstance(code, str):
+        return
+    if not ucum.is_formed(code):
+        found.add("code-invalid", f"{place}.code", f"{code[:80]!r} has characters that no unit of UCUM has")
+    elif ucum.unit(code) is None:
+        found.add("code-invalid", f"{place}.code", f"{code[:80]!r} is no unit of UCUM that is known here", "warning")
 
 
 def _identifier(value: JSON, place: str, found: Findings) -> None:
@@ -269,6 +277,7 @@ ELEMENTS: Mapping[str, Callable[[JSON, str, Findings], None]] = {
 #: a character behind a tag that is neither a blank nor the beginning of a tag or entity
 _SHOWN = re.compile(r">\s*[^<\s&]").search
 _is_snomed = lru_cache(4096)(is_snomed)
+_is_unit = lru_cache(4096)(ucum.is_formed)
 
 
 def surely_special(type_name: str) -> Surely | None:
@@ -296,7 +305,10 @@ def _surely_identifier(identifier: Any) -> bool:
 
 
 def _surely_quantity(quantity: Any) -> bool:
-    return quantity.system is None or is_system(quantity.system)
+    system, code = quantity.system, quantity.code
+    if system is None:
+        return True
+    return is_system(system) and (system != ucum.SYSTEM or code is None or _is_unit(code))
 
 
 _SURELY: Mapping[str, Surely] = {
