@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Response, get, post
@@ -14,6 +14,7 @@ from yersin.guard import audit
 from yersin.guard.access import Access
 from yersin.views import kept, parquet
 from yersin.views.exporting import PERMISSION
+from yersin.views.kept import Source
 from yersin.web.forms import Field
 from yersin.web.language import N_
 from yersin.web.language import gettext as _
@@ -95,15 +96,24 @@ async def _page(
         found = await kept.standing(connection)
     has_parquet = parquet.is_there()
     kinds = [(code, name, _(words)) for code, (name, words) in KINDS.items() if has_parquet or code != "parquet"]
-    names = [each.view for each in found]
+    whole = [each.view for each in found if each.filled]
     return page(
         request, _TEMPLATE, status=status, title=_("Views for counting"),
-        views=Field(name="view", label=_("Views"), texts=tuple(names if chosen is None else chosen), error=error),
-        options=[(view, view, _(ROWS[view]) if view in ROWS else "") for view in names],
+        views=Field(name="view", label=_("Views"), texts=tuple(whole if chosen is None else chosen), error=error),
+        options=options(found),
         kind=Field(name="kind", label=_("Kind of files"), texts=(kind or kinds[0][0],)),
         kinds=kinds, has_parquet=has_parquet, filling=[each.view for each in found if not each.filled],
         **await _files(access),
     )  # fmt: skip
+
+
+def options(found: Sequence[Source]) -> list[tuple[str, str, str, str]]:
+    """What may be chosen: each view, what its rows are, and why it has to wait."""
+    filling = _("Being filled")
+    return [
+        (each.view, each.view, _(ROWS[each.view]) if each.view in ROWS else "", "" if each.filled else filling)
+        for each in found
+    ]
 
 
 async def _files(access: Access) -> dict[str, Any]:

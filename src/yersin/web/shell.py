@@ -115,7 +115,7 @@ def page(
     """Render a room's template in the shell. `modules` and `styles` name bundle entries such as `telehealth/call`."""
     shell = shell_for(request, modules, styles)
     html = _render(request, shell, template, context)
-    return Response(content=html, status_code=status, media_type="text/html; charset=utf-8")
+    return Response(content=html, status_code=status, media_type="text/html")
 
 
 def fragment(
@@ -130,7 +130,7 @@ def fragment(
         html = "".join(made.blocks[block](inside)).encode()
     finally:
         shown.reset(token)
-    return Response(content=html, status_code=status, media_type="text/html; charset=utf-8")
+    return Response(content=html, status_code=status, media_type="text/html")
 
 
 def _render(request: AnyRequest, shell: Shell, template: str, context: dict[str, object]) -> bytes:
