@@ -35,6 +35,17 @@ RUN = (
     f"WITH g AS (DELETE FROM {PATIENT} WHERE pat = $1 RETURNING id) INSERT INTO {PATIENT} (pat, id) SELECT $2, id FROM g",
     f"SELECT r.id FROM {PATIENT} r WHERE r.pat NOT IN (SELECT m.pat FROM export_patient m WHERE m.job = $1)",
     "SELECT l.seq FROM change_log l WHERE l.tx > $1",
+    f"SELECT o.id FROM {OBSERVATION} o WHERE NOT EXISTS (SELECT FROM {PATIENT} p WHERE p.pat = o.pat)",
+    f"SELECT g.id FROM {ORGANIZATION} g WHERE EXISTS (SELECT FROM {ORGANIZATION} h WHERE h.id = $1)",
+    f"SELECT EXISTS (SELECT FROM {ORGANIZATION})",
+    f"SELECT count(*) FROM (SELECT FROM {OBSERVATION}) f",
+    f"SELECT CASE ver WHEN 1 THEN 2 END FROM {OBSERVATION} UNION ALL SELECT 3",
+    f"INSERT INTO history (ver) SELECT CASE ver WHEN 1 THEN 2 END FROM {OBSERVATION}",
+    f"INSERT INTO history (ver) SELECT CASE ver WHEN 1 THEN 2 END FROM {ORGANIZATION} UNION ALL SELECT 3",
+    f"SELECT g.id FROM {ORGANIZATION} g JOIN history h ON h.pat = g.pat JOIN history v ON v.pat = h.pat",
+    f"SELECT g.id FROM {ORGANIZATION} g JOIN history h ON g.pat = $1 AND h.pat = g.pat JOIN history v ON v.pat = g.pat",
+    f"SELECT g.id FROM {ORGANIZATION} g JOIN history h ON h.pat = g.pat WHERE EXISTS (SELECT 1 FROM history v WHERE v.pat = g.pat)",
+    "WITH m AS (SELECT pat FROM id_map WHERE id = $1) SELECT 1 FROM m JOIN history h ON h.pat = m.pat JOIN history v ON v.pat = m.pat",
 )
 REFUSED = {
     f"SELECT m.ver FROM id_map m LEFT JOIN {PATIENT} r ON r.pat = m.pat WHERE m.id = $1": judging.TOGETHER,
@@ -50,6 +61,25 @@ REFUSED = {
     "SELECT l.seq FROM change_log l JOIN id_map m ON m.id = l.id": judging.MIXED,
     f"SELECT p.id FROM {PATIENT} p WHERE EXISTS (SELECT FROM export_patient m WHERE m.pat = p.pat)": judging.MIXED,
     f"SELECT k.id FROM unnest($1::uuid[]) AS k (id) LEFT JOIN {PATIENT} p ON p.id = k.id": judging.OUTER,
+    f"SELECT o.id FROM {OBSERVATION} o WHERE EXISTS (SELECT FROM {PATIENT} p WHERE p.id = $1)": judging.NOTHING,
+    f"SELECT EXISTS (SELECT FROM {OBSERVATION})": judging.NOTHING,
+    f"SELECT o.id FROM {OBSERVATION} o WHERE EXISTS (SELECT FROM cursor)": judging.NOTHING,
+    f"SELECT count(*) FROM (SELECT FROM {OBSERVATION} LIMIT 3) f": judging.NOTHING,
+    f"WITH m AS MATERIALIZED (SELECT FROM {OBSERVATION}) SELECT count(*) FROM m": judging.NOTHING,
+    f"INSERT INTO history (ver) SELECT CASE ver WHEN 1 THEN 2 END FROM {OBSERVATION} UNION ALL SELECT 3": judging.SHORT_CASE,
+    f"SELECT g.id FROM {ORGANIZATION} g JOIN history h ON h.pat = g.pat JOIN history v ON v.pat = g.pat": judging.THROUGH,
+    (
+        f"SELECT g.id FROM {ORGANIZATION} g JOIN history h ON h.pat = g.pat "
+        "WHERE h.ver = (SELECT max(v.ver) FROM history v WHERE v.pat = g.pat)"
+    ): judging.THROUGH,
+    (
+        f"SELECT o.id FROM {OBSERVATION} o JOIN {ORGANIZATION} g ON g.pat = o.pat "
+        "WHERE NOT EXISTS (SELECT 1 FROM history v WHERE v.pat = g.pat)"
+    ): judging.THROUGH,
+    (
+        "WITH m AS (SELECT pat FROM id_map WHERE id = $1) SELECT 1 FROM m JOIN history h ON h.pat = m.pat "
+        "WHERE h.ver = (SELECT max(v.ver) FROM history v WHERE v.pat = m.pat)"
+    ): judging.THROUGH,
     f"WITH RECURSIVE w AS (SELECT id FROM {PATIENT} UNION SELECT id FROM w) SELECT id FROM w": judging.AGAIN,
 }
 

@@ -161,12 +161,20 @@ async def _changed(connection: Connection, indexer: Indexer, query: Query, scope
     sql, number = clause.sql, r4.TYPE_NUMBER[query.type]
     snapshot = _snapshot(query, sql)
     since = sql.arg(datetime.fromtimestamp(float(query.horizon.split(" ")[1]), UTC) - _LONGEST_WRITE)
+    # gathered step by step: a cluster does not join history with types that are copied to every machine
+    changed = (
+        f"SELECT r.pat, r.id FROM {table(query.type)} r WHERE {clause.text()} AND r.upd >= {since} "
+        f"AND NOT pg_visible_in_snapshot(r.tx, {snapshot})"
+    )
+    old = (
+        "SELECT DISTINCT ON (v.pat, v.id) v.pat, v.id, v.op, v.ver AS old_ver, v.upd AS old_upd, v.enc AS old_enc, "
+        f"v.content AS old_content FROM changed c JOIN history v ON v.pat = c.pat AND v.id = c.id WHERE v.type = {number} "
+        f"AND pg_visible_in_snapshot(v.tx, {snapshot}) ORDER BY v.pat, v.id, v.ver DESC"
+    )
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS}, h.ver AS old_ver, h.upd AS old_upd, h.enc AS old_enc, h.content AS old_content "
-        f"FROM {table(query.type)} r JOIN history h ON h.pat = r.pat AND h.type = {number} AND h.id = r.id "
-        f"WHERE {clause.text()} AND r.upd >= {since} AND NOT pg_visible_in_snapshot(r.tx, {snapshot}) "
-        f"AND h.op <> 'D' AND h.ver = (SELECT max(v.ver) FROM history v WHERE v.pat = r.pat AND v.type = {number} "
-        f"AND v.id = r.id AND pg_visible_in_snapshot(v.tx, {snapshot})) LIMIT {CHANGED_LIMIT + 1}",
+        f"WITH changed AS MATERIALIZED ({changed}), old AS MATERIALIZED ({old}) SELECT {_COLUMNS}, h.old_ver, h.old_upd, "
+        f"h.old_enc, h.old_content FROM old h JOIN {table(query.type)} r ON r.pat = h.pat AND r.id = h.id "
+        f"WHERE h.op <> 'D' LIMIT {CHANGED_LIMIT + 1}",
         *sql.arguments,
     )
     if len(rows) > CHANGED_LIMIT:

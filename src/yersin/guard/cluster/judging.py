@@ -50,10 +50,20 @@ MOVED = Finding("changes the column that rows are spread by", "delete the row an
 VOLATILE = Finding(
     "asks a volatile function for each row of an update", "ask it in a common table expression before the update"
 )
+THROUGH = Finding(
+    "compares spread tables through a column of a table that is copied to every machine, or of gathered rows",
+    "compare the columns they are spread by with each other, or gather one step after the other",
+)
+NOTHING = Finding("gathers rows without a column (SELECT FROM)", "name a column, such as SELECT 1")
+SHORT_CASE = Finding(
+    "writes the short form of CASE among rows put together (UNION) for an INSERT", "write CASE WHEN x = 1"
+)
 AGAIN = Finding("repeats over a spread table (WITH RECURSIVE)", "repeat in the program, a step a statement")
 
 _VOLATILE = frozenset({"clock_timestamp", "random", "nextval", "gen_random_uuid"})
 _EMPTY = re.compile(r"\bSELECT\s+(?=FROM\b)")
+#: what stands for an empty list of columns, which the parser does not read
+_NO_COLUMN = "no_column"
 
 
 @dataclass(slots=True)
@@ -87,7 +97,7 @@ class _Level:
 def judge(sql: str) -> list[Finding]:
     """Return the rules that a statement breaks, none where Citus can run it. Raises sqlglot.ParseError."""
     found: list[Finding] = []
-    for statement in sqlglot.parse(_EMPTY.sub("SELECT 1 ", sql), dialect="postgres"):
+    for statement in sqlglot.parse(_EMPTY.sub(f"SELECT NULL AS {_NO_COLUMN} ", sql), dialect="postgres"):
         if statement is not None:
             found += _Judge().statement(statement, frozenset())
     return list(dict.fromkeys(found))
@@ -98,6 +108,8 @@ class _Judge:
 
     def __init__(self) -> None:
         self.equal: dict[str, str] = {}
+        self.pairs: list[tuple[str, str]] = []
+        self.kinds: dict[str, str] = {}
         self.levels = 0
 
     def statement(self, node: exp.Expr, known: frozenset[str], outer: _Level | None = None) -> list[Finding]:
@@ -108,6 +120,7 @@ class _Judge:
             names = {each.alias for each in with_.expressions}
             for each in with_.expressions:
                 inner = known | names if with_.args.get("recursive") else known
+                found += _without_columns(each.this, beside=node)
                 found += self.statement(each.this, inner)
                 if with_.args.get("recursive") and any(_is_spread(t) for t in each.this.find_all(exp.Table)):
                     found.append(AGAIN)
@@ -118,6 +131,7 @@ class _Judge:
             return found + self.statement(node.this, known, outer)
         if isinstance(node, exp.Insert):
             inside = node.expression
+            found += _short_cases(inside)
             return found + (self.statement(inside, known) if isinstance(inside, exp.Query) else [])
         if isinstance(node, (exp.Select, exp.Update, exp.Delete)):
             return found + self._level(node, known, outer)
@@ -134,8 +148,10 @@ class _Judge:
         found += self._outer_joins(level, node)
         found += self._locks(level, node)
         found += _changes(node)
+        where = node.args.get("where")
+        required = {id(part) for part in _parts(where.this)} if where else set()
         for inner in _inside(node):
-            found += self._beside(level, inner, known)
+            found += self._beside(level, inner, known, is_joined=id(_condition(inner)) in required)
         return found
 
     def _add(self, level: _Level, item: exp.Expr, known: frozenset[str]) -> list[Finding]:
@@ -146,6 +162,8 @@ class _Judge:
             return []
         level.sources[item.alias_or_name or f"?{len(level.sources)}"] = _Source(item.alias_or_name, LOOSE)
         query = item.this if isinstance(item, (exp.Subquery, exp.Lateral)) else None
+        if isinstance(query, exp.Select) and query.args.get("limit") and _without_columns(query):
+            return [NOTHING]
         if isinstance(item, exp.Lateral) and isinstance(query, exp.Subquery):
             inner = query.this
             if inner.args.get("limit") and any(_is_spread(t) for t in inner.find_all(exp.Table)):
@@ -165,6 +183,7 @@ class _Judge:
                 if isinstance(part, exp.EQ):
                     one, two = self._key(level, part.left), self._key(level, part.right)
                     if one and two:
+                        self.pairs.append((one, two))
                         self.equal[self._root(one)] = self._root(two)
 
     def _key(self, level: _Level, side: exp.Expr) -> str:
@@ -177,12 +196,29 @@ class _Judge:
             return ""
         if side.table:
             found = level.find(side.table)
-            return f"{found[0].number}.{side.table}.{side.name}" if found else ""
+            return self._named(*found, side.name) if found else ""
         if len(level.sources) == 1 or len(level.spread()) == 1:
             # of several sources a bare column may be any: the spread one is the one that matters
             name = next(iter(level.spread()), next(iter(level.sources.values()), None))
-            return f"{level.number}.{name.name}.{side.name}" if name else ""
+            return self._named(level, name, side.name) if name else ""
         return ""
+
+    def _named(self, level: _Level, source: _Source, column: str) -> str:
+        key = f"{level.number}.{source.name}.{column}"
+        self.kinds[key] = source.place.kind
+        return key
+
+    def _reached(self, start: str, without: frozenset[str]) -> set[str]:
+        """Give what equals a column, by steps that lead through no table of some kinds; a value may be named by any."""
+        seen, ahead = {start}, [start]
+        while ahead:
+            key = ahead.pop()
+            for pair in self.pairs:
+                other = pair[1 - pair.index(key)] if key in pair else key
+                if other not in seen and self.kinds.get(other, "") not in without:
+                    seen.add(other)
+                    ahead.append(other)
+        return seen
 
     def _root(self, key: str) -> str:
         while key in self.equal and self.equal[key] != key:
@@ -202,6 +238,10 @@ class _Judge:
         found = []
         if len({(source.place.group, self._class(level, source)) for source in spread}) > 1:
             found.append(TOGETHER)
+        elif spread and not self._is_one_value(level, spread[0]):
+            first, *others = [f"{level.number}.{source.name}.{source.place.column}" for source in spread]
+            if not self._reached(first, frozenset({"copied"})) >= set(others):
+                found.append(THROUGH)
         if spread and any(source.place == LOCAL for source in level.sources.values()):
             found.append(MIXED)
         return found
@@ -226,10 +266,10 @@ class _Judge:
                     return [LOCKED]
         return []
 
-    def _beside(self, level: _Level, inner: exp.Expr, known: frozenset[str]) -> list[Finding]:
-        """Judge a subquery within a condition or among the columns."""
+    def _beside(self, level: _Level, inner: exp.Expr, known: frozenset[str], *, is_joined: bool) -> list[Finding]:
+        """Judge a subquery within a condition or among the columns; `is_joined`: each row must have a row of it."""
         if not _is_correlated(level, inner):
-            return self.statement(inner, known)
+            return _without_columns(inner, beside=level) + self.statement(inner, known)
         found = self.statement(inner, known, level)
         selects = [inner] if isinstance(inner, exp.Select) else list(inner.find_all(exp.Select))
         around: list[tuple[_Level, _Source]] = []
@@ -243,8 +283,12 @@ class _Judge:
             if any(place == LOCAL for _, place in places) and around:
                 found.append(MIXED)
             for name, place in places:
-                if place.kind == "spread" and not self._lies_beside(name, place, around):
+                if place.kind != "spread":
+                    continue
+                if not self._lies_beside(name, place, around):
                     found.append(BESIDE)
+                elif not is_joined and not self._touches(name, place, around):
+                    found.append(THROUGH)
         return found
 
     def _lies_beside(self, name: str, place: Place, around: list[tuple[_Level, _Source]]) -> bool:
@@ -256,6 +300,43 @@ class _Judge:
         return any(
             place.group == source.place.group and self._class(level, source) in classes for level, source in around
         )
+
+    def _touches(self, name: str, place: Place, around: list[tuple[_Level, _Source]]) -> bool:
+        """Whether the columns are compared with each other, not through one of a table that lies elsewhere too."""
+        ends = f".{name}.{place.column}"
+        reached: set[str] = set()
+        for key in [key for key in self.kinds if key.endswith(ends)]:
+            reached |= self._reached(key, frozenset({"copied", "loose"}))
+        return any(
+            self._is_one_value(level, source) or f"{level.number}.{source.name}.{source.place.column}" in reached
+            for level, source in around
+        )
+
+
+def _condition(inner: exp.Expr) -> exp.Expr | None:
+    """Give the EXISTS or IN that asks of a subquery."""
+    around = inner.parent
+    while isinstance(around, (exp.Subquery, exp.Paren)):
+        around = around.parent
+    return around if isinstance(around, (exp.Exists, exp.In)) else None
+
+
+def _without_columns(query: exp.Expr, beside: exp.Expr | _Level | None = None) -> list[Finding]:
+    """Judge what is run first and sent to the machines: rows of a spread table, or the coordinator's beside one."""
+    if not isinstance(query, exp.Select) or [each.alias_or_name for each in query.expressions] != [_NO_COLUMN]:
+        return []
+    has_spread = any(map(_is_spread, query.find_all(exp.Table)))
+    if isinstance(beside, exp.Expr):
+        has_spread |= any(map(_is_spread, beside.find_all(exp.Table)))
+    elif beside is not None:
+        has_spread |= bool(beside.spread())
+    return [NOTHING] if has_spread else []
+
+
+def _short_cases(inside: exp.Expr | None) -> list[Finding]:
+    if not isinstance(inside, exp.SetOperation) or not any(map(_is_spread, inside.find_all(exp.Table))):
+        return []
+    return [SHORT_CASE] if any(each.this is not None for each in inside.find_all(exp.Case)) else []
 
 
 def _from(node: exp.Expr) -> exp.Expr | None:
