@@ -14,6 +14,7 @@ from yersin.fhir.profiles.published import BASE
 WHOLE = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"
 PATIENT: Any = {"resourceType": "Patient"}
 CONDITION: Any = {"resourceType": "Condition", "subject": {"reference": "Patient/x"}}
+SEEN: Any = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
 QUESTIONS: Any = {"resourceType": "Questionnaire", "status": "active"}
 XHTML = '<div xmlns="http://www.w3.org/1999/xhtml">'
 WARD: Any = {"resourceType": "Organization", "id": "o", "name": "x"}
@@ -129,6 +130,10 @@ def is_sure(body: Any) -> bool:
         (derived("token", "Organization"), "SearchParameter.type"),
         (derived("string", "Organization", "Patient"), "SearchParameter.base[1]"),
         (derived("token", "Observation", origin="clinical-patient"), "SearchParameter.type"),
+        ({**SEEN, "component": [{"code": {"text": "x"}, "referenceRange": [{"age": {"low": {"value": 1}}}]}]},
+         "Observation.component[0].referenceRange[0]"),
+        ({**QUESTIONS, "item": [item("1", "", {"linkId": "2", "type": "display", "required": True})]},
+         "Questionnaire.item[0].item[0]"),
         (bundled("collection", **WARD), "Bundle.entry[0].fullUrl"),
         (bundled("searchset", **WARD), "Bundle.entry[0].fullUrl"),
     ],

@@ -32,8 +32,9 @@ from .special import ELEMENTS, PUBLISHED, is_told, judge_special
 
 _DEEPEST = 60
 _NO_CONTENT = frozenset({"id"})
-#: where R4's own examples write xml and json, the short forms of media types that its REST API knows
+#: where R4's own examples and definitions write xml and json, the short forms of media types that its REST API knows
 _SHORT_FORMS = frozenset({
+    "CapabilityStatement.format", "CapabilityStatement.patchFormat",
     "TestScript.setup.action.operation.accept", "TestScript.setup.action.operation.contentType",
     "TestScript.setup.action.assert.contentType",
 })  # fmt: skip
@@ -164,9 +165,7 @@ class Judge:
         if not kind.primitive:
             if not kind.is_resource and node.value.keys() <= _NO_CONTENT:
                 self.found.add("invariant", place, "ele-1: an element has a value or children")
-            inside = self.library.type(kind.name)
-            if inside is not part:
-                self._rules(inside.rules, node, place, scene)
+            self._inherited(node, part, place, scene)
             self._typed(node, part, place, scene, bundle)
             self._children(node, part, place, scene, bundle)
         elif node.sibling is not None:
@@ -174,6 +173,16 @@ class Judge:
                 self.found.add("invariant", place, "ele-1: an element has a value or children")
             self._children(node, self.library.type("Element"), place, scene, bundle)
         self._deep -= 1
+
+    def _inherited(self, node: Node, part: Part, place: str, scene: Scene) -> None:
+        """Judge by the rules of the type, and of the element that this one is like, as items in items are."""
+        inside = self.library.type(node.kind.name)
+        if inside is not part:
+            self._rules(inside.rules, node, place, scene)
+        refers = part.own.get("contentReference")
+        like = self.library.referred(str(refers)) if refers else None
+        if like is not None:
+            self._rules(like.rules, node, place, scene)
 
     def _typed(self, node: Node, part: Part, place: str, scene: Scene, bundle: Bundle | None) -> None:
         """Judge what belongs to a type: profiles of the type, extensions, references."""
