@@ -1,6 +1,6 @@
 """An export survives kill -9 of the server, again and again, and an operator's export goes on where it was cut off.
 
-YERSIN_EXPORT_KILLS says how often (3 by default).
+YERSIN_EXPORT_KILLS says how often (3 by default; an export of views a third of it).
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ def slowly(*given):
     time.sleep(0.05)
     write(*given)
 working._write, working.RESOURCES = slowly, 30
+from yersin.api.bulk import flattening
+keep = flattening._keep
+async def keep_slowly(*given):
+    await flattening.asyncio.sleep(0.05)
+    await keep(*given)
+flattening._keep, flattening.kept.PART = keep_slowly, 20
 main()
 """
 PATIENCE = 120.0
@@ -147,6 +153,57 @@ def test_an_export_survives_kills_of_the_server(run, filled, fresh_url):
     assert len(manifest["output"]) > KILLS
     assert (len(found), set(found)) == (len(ids), ids)
     assert run(disclosed(fresh_url)) == PATIENTS
+
+
+def test_an_export_of_views_survives_kills_and_stands_at_one_moment(filled):
+    server, headers, _ = filled
+
+    def look(place):
+        return httpx.get(place, headers=headers, timeout=30)
+
+    views = [
+        {"name": "view", "part": [{"name": "viewReference", "valueReference": {"reference": f"ViewDefinition/{name}"}}]}
+        for name in ("measurement", "person")
+    ]
+    asked = json.dumps({"resourceType": "Parameters", "parameter": views})
+
+    def begun():
+        asking = {**headers, "prefer": "respond-async"}
+        answer = httpx.post(f"{server.base}/$viewdefinition-export", content=asked, headers=asking, timeout=30)
+        return answer.headers["content-location"] if answer.status_code == 202 else None
+
+    def rows_are_there():
+        """Export until the feed has brought all rows into the views."""
+        place = until(begun)
+        until(lambda: more_than(place, 0))
+        found = exported(place)
+        return (len(found["measurement"]), len(found["person"])) == (PATIENTS * OBSERVED, PATIENTS)
+
+    def more_than(place, count):
+        answer = look(place)
+        return answer.status_code != 202 or int(answer.headers.get("x-progress", "0 ").partition(" ")[0]) > count
+
+    def exported(place):
+        until(lambda: look(place).status_code == 303)
+        outputs = [p["part"] for p in look(f"{place}/result").json()["parameter"] if p["name"] == "output"]
+        return {
+            parts[0]["valueString"]: [line for part in parts[1:] for line in look(part["valueUri"]).text.splitlines()]
+            for parts in outputs
+        }
+
+    until(rows_are_there)
+    place = until(begun)
+    for number in range(-(-KILLS // 3)):
+        until(lambda: more_than(place, number * 60))  # noqa: B023 - called before the next round
+        server.kill()
+        server.process = server.start()
+        later = {"resourceType": "Patient", "active": True}
+        until(lambda: httpx.post(f"{server.base}/Patient", json=later, headers=headers, timeout=30).status_code == 201)  # noqa: B023
+    found = exported(place)
+    assert {view: (len(rows), len(set(rows))) for view, rows in found.items()} == {
+        "measurement": (PATIENTS * OBSERVED, PATIENTS * OBSERVED),
+        "person": (PATIENTS, PATIENTS),
+    }
 
 
 async def disclosed(url):

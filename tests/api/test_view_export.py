@@ -10,6 +10,7 @@ import io
 import json
 import sys
 import uuid
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -206,26 +207,73 @@ def test_what_fails_says_so_in_its_result(run, exporter, program, monkeypatch):
         raise problem("no-store", "The disk is full.", status=507)
 
     monkeypatch.setattr("yersin.api.bulk.working.flatten", full)
-    run(exporter.work())
+    while program.get(place).status_code == 202:
+        run(exporter.work())
     assert program.get(place).status_code == 303
     assert "disk" in refusal(program.get(f"{place}/result"), 500, "no-store")
 
 
-def test_one_cut_off_is_begun_anew(run, ground, exporter, program, monkeypatch):
+def finish(run, exporter, client, place):
+    while client.get(place).status_code == 202:
+        run(exporter.work())
+
+
+def job_of(place):
+    return UUID(place[-36:])
+
+
+def copies_of(run, ground, place):
+    sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'views' AND tablename LIKE 'copy_' || $1 || '%'"
+    return run(ground.database.fetchval(sql, job_of(place).hex))
+
+
+def test_one_cut_off_goes_on_after_its_last_whole_file_and_leaves_no_copy(run, ground, exporter, program, monkeypatch):
+    monkeypatch.setattr("yersin.api.bulk.flattening.kept.PART", 2)
     place = ask(program, wish("person"), wish("facility"), kind="csv").headers["content-location"]
-    complete = jobs.complete
+    while not (first := run(jobs.files(ground.database, job_of(place)))):
+        run(exporter.work())
+    assert copies_of(run, ground, place) == 2
+    add_file = jobs.add_file
 
     async def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "complete", killed)
+    monkeypatch.setattr(jobs, "add_file", killed)
     with pytest.raises(KeyboardInterrupt):
+        finish(run, exporter, program, place)
+    monkeypatch.setattr(jobs, "add_file", add_file)
+    finish(run, exporter, program, place)
+    found = run(jobs.files(ground.database, job_of(place)))
+    assert found[0] == first[0]
+    assert [file.type for file in found] == ["person", "person", "facility"]
+    assert [file.resources for file in found][:2] == [2, 1]
+    assert copies_of(run, ground, place) == 0
+
+
+def test_others_have_their_turn_between_two_files(run, exporter, program, monkeypatch):
+    monkeypatch.setattr("yersin.api.bulk.flattening.kept.PART", 1)
+    long = ask(program, wish("measurement"), wish("person")).headers["content-location"]
+    short = ask(program, wish("facility")).headers["content-location"]
+    while program.get(short).status_code == 202:
         run(exporter.work())
-    monkeypatch.setattr(jobs, "complete", complete)
-    assert program.get(place).status_code == 202
+    assert program.get(long).status_code == 202
+    program.delete(long)
+
+
+def test_copies_of_a_job_that_is_given_up_or_failed_are_dropped(run, ground, exporter, program, monkeypatch):
+    places = [ask(program, wish("person")).headers["content-location"] for _ in range(2)]
+    while not all(copies_of(run, ground, place) for place in places):
+        run(exporter.work())
+    assert program.delete(places[0]).status_code == 202
+
+    async def full(*_):
+        raise problem("no-store", "The disk is full.", status=507)
+
+    monkeypatch.setattr("yersin.api.bulk.working.flatten", full)
+    while program.get(places[1]).status_code == 202:
+        run(exporter.work())
     run(exporter.work())
-    result = program.get(f"{place}/result").json()
-    assert len([each for each in result["parameter"] if each["name"] == "output"]) == 2
+    assert [copies_of(run, ground, place) for place in places] == [0, 0]
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ _BATCH = 2000
 Take = Callable[[bytes], Awaitable[None]]
 
 
-class _Key(NamedTuple):
+class Key(NamedTuple):
+    """Key of a row of a table."""
+
     row: UUID
     n: int
 
@@ -32,8 +34,8 @@ class _Key(NamedTuple):
 class Part(NamedTuple):
     """Rows of a table after one key and up to another; None is an end of the table."""
 
-    after: _Key | None
-    until: _Key | None
+    after: Key | None
+    until: Key | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,22 +82,27 @@ async def sources(connection: Connection, names: Sequence[str]) -> list[Source]:
 
 async def parts(connection: Connection, source: Source, size: int = PART) -> AsyncIterator[Part]:
     """Cut a table into parts of so many rows; an empty one is one part."""
-    after: _Key | None = None
+    after: Key | None = None
     while True:
-        until = await _end(connection, source.relation, after, size)
-        yield Part(after, until)
-        if until is None:
+        found = await part(connection, source, after, size)
+        yield found
+        if found.until is None:
             return
-        after = until
+        after = found.until
 
 
-async def _end(connection: Connection, relation: str, after: _Key | None, size: int) -> _Key | None:
+async def part(connection: Connection, source: Source, after: Key | None, size: int = PART) -> Part:
+    """Find the part of so many rows that comes after a key; its end is None where it is the last one."""
+    return Part(after, await _end(connection, source.relation, after, size))
+
+
+async def _end(connection: Connection, relation: str, after: Key | None, size: int) -> Key | None:
     """Key of the last row of a part; None where it is the last part."""
     where, values = _between(Part(after, None))
     found = await connection.fetch(
         f'SELECT row_key, n FROM views."{relation}" {where} ORDER BY row_key, n OFFSET {size - 1} LIMIT 2', *values
     )
-    return _Key(found[0]["row_key"], found[0]["n"]) if len(found) == 2 else None
+    return Key(found[0]["row_key"], found[0]["n"]) if len(found) == 2 else None
 
 
 def _between(part: Part) -> tuple[str, list[Any]]:

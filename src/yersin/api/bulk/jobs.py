@@ -238,26 +238,6 @@ async def move(connection: Connection, job: Job, part: int, after: Place) -> boo
     return bool(done.endswith(" 1"))
 
 
-async def progress(database: Database, job: UUID, part: int) -> bool:
-    """Say how far a job of views has come; answers false when it is not wanted any more."""
-    sql = "UPDATE export_job SET part = $2 WHERE id = $1 AND state = 'working'"
-    return bool((await database.execute(sql, job, part)).endswith(" 1"))
-
-
-async def complete(database: Database, job: UUID, made: Sequence[File], hours: int) -> bool:
-    """Name all files of a job at once and end it; answers false when it is not wanted any more."""
-    sql = (
-        "UPDATE export_job SET state = 'complete', expires = now() + make_interval(hours => $2), touched = clock_timestamp() "
-        "WHERE id = $1 AND state = 'working'"
-    )
-    async with database.transaction() as connection:
-        if not (await connection.execute(sql, job, hours)).endswith(" 1"):
-            return False
-        for file in made:
-            await add_file(connection, job, file)
-    return True
-
-
 async def end(database: Database, job: UUID, state: str, hours: int, failure: Problem | None = None) -> None:
     """End a job: complete or failed."""
     await database.execute(

@@ -25,6 +25,7 @@ from yersin.guard.scope import in_chart
 from yersin.search.page import Query
 from yersin.store.identity import row_id
 from yersin.store.versions import Version
+from yersin.views import copies
 
 from . import elements, jobs
 from .files import Plain, Shelf, Sink
@@ -136,6 +137,7 @@ class Exporter:
             return True
         except Problem as failure:
             await jobs.end(self._database, job.id, "failed", self._hours, failure)
+            await copies.drop(self._database, job.id)
             await asyncio.to_thread(self._shelf.remove, job.id)
             _LOG.warning("an export failed: %s", failure.issues[0].code)
             return True
@@ -261,12 +263,16 @@ class Exporter:
         """Remove files of jobs that are cancelled or expired, and now and then those of jobs that are forgotten."""
         for job in await jobs.over(self._database):
             await asyncio.to_thread(self._shelf.remove, job)
+            await copies.drop(self._database, job)
             await jobs.forget(self._database, job)
         if time.monotonic() - self._swept >= _SWEEPING:
             self._swept = time.monotonic()
             for job in await asyncio.to_thread(self._shelf.old):
                 if await jobs.find(self._database, job) is None:
                     await asyncio.to_thread(self._shelf.remove, job)
+            for job in await copies.jobs(self._database):
+                if not await jobs.is_open(self._database, job):
+                    await copies.drop(self._database, job)
 
 
 def _slice(job: Job, type_name: str) -> Slice:
