@@ -411,3 +411,32 @@ def test_canonical_references_are_included_by_url_and_version(client: Client) ->
     for version, number in ((one, 0), (two, 1)):
         path = f"/Questionnaire?_id={version}&_revinclude=QuestionnaireResponse:questionnaire"
         assert len(included(path)) == number
+
+
+#: given names and languages of three people; what `_sort` finds them by
+SEVERAL = {"A": (["Nga", "Yên"], ["vi", "en"]), "B": (["Ơn"], ["fr"]), "C": (["Bê", "Phú"], ["zh", "vi", "de"])}
+
+
+@pytest.mark.parametrize(
+    ("sort", "found"),
+    [("given", "CAB"), ("-given", "ACB"), ("language", "CAB"), ("-language", "CAB"), ("birthdate,given", "CAB"),
+     ("birthdate,-language,given", "CAB"), ("-birthdate,-given", "ACB")],
+)  # fmt: skip
+def test_of_several_values_the_first_in_the_order_asked_for_counts(client: Client, sort: str, found: str) -> None:
+    made = {}
+    for name, (given, languages) in SEVERAL.items():
+        spoken = [{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": each}]}} for each in languages]
+        body = {
+            "resourceType": "Patient",
+            "name": [{"given": given}],
+            "communication": spoken,
+            "birthDate": "1980-01-01",
+        }
+        made[client.post("/Patient", body).json()["id"]] = name
+    for count in (1, 50):
+        link, names = f"/Patient?_id={','.join(made)}&_sort={sort}&_count={count}", ""
+        while link:
+            page = client.get(link).json()
+            names += "".join(made[entry["resource"]["id"]] for entry in page["entry"])
+            link = next((each["url"] for each in page["link"] if each["relation"] == "next"), "")
+        assert names == found

@@ -362,9 +362,9 @@ def test_sorting_by_a_date_follows_its_beginning(
         assert known == sorted(known, reverse=bool(sign))
 
 
-#: strings and dates that have one value for each resource, or whose first one counts
+#: strings and dates, of which resources have one or several
 VALUES = [
-    ("Patient", "family"), ("Patient", "given"), ("Patient", "x-contact"),
+    ("Patient", "family"), ("Patient", "given"), ("Patient", "x-contact"), ("Patient", "name"),
     ("Patient", "birthdate"), ("Location", "name"),
     ("Observation", "date"), ("Observation", "x-issued"), ("Encounter", "date"), ("Condition", "recorded-date"),
     ("Condition", "onset-date"), ("Task", "authored-on"), ("Task", "period"),
@@ -388,13 +388,14 @@ def test_what_is_sorted_stands_by_its_values_on_every_page(
 
 
 def _place_of(type_name: str, code: str, resource: dict[str, Any], *, down: bool) -> Any:
-    """What sorts a resource: its first text, or the beginning of its dates; from the last on, the end where there are several."""
+    """What sorts a resource: its lowest text, or the beginning of its dates; from the last on, the highest, or their end."""
     rule = RULES[type_name][code]
     values = [v for v in rule.values(resource) if v not in ("", {})]
     if not values:
         return None
     if rule.kind == "string":
-        return oracle.in_dictionary(str(values[0]))
+        keys = [key for value in values if (key := oracle.in_dictionary(str(value))) is not None]
+        return (max if down else min)(keys) if len(keys) == len(values) else None
     spans = [oracle.covered(v, day=rule.kind == "day") for v in values]
     main = main_date(type_name)
     by_end = down and not (main and main.code == code)

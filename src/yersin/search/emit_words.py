@@ -11,7 +11,7 @@ from yersin.fhir.folding import fold, words
 from yersin.search import tokens
 from yersin.search.build import Build
 from yersin.search.extract import Emitter, Slot, emitting
-from yersin.search.folding import sort_key
+from yersin.search.folding import sort_key, widened
 
 # --- tokens --------------------------------------------------------------------------------------------------------
 
@@ -142,8 +142,7 @@ def _string(b: Build, s: Slot, value: str | None) -> None:
     numbers = b.lines.setdefault(found[1], [])
     if s.number not in numbers:
         numbers.append(s.number)
-    if not b.srt[s.sort]:
-        b.srt[s.sort] = sort_key(value)
+    b.srt[s.sort] = widened(b.srt[s.sort], sort_key(value))
 
 
 def _name(b: Build, s: Slot, value: Any) -> None:

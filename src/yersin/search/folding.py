@@ -28,6 +28,18 @@ def sort_key(text: str) -> str:
     return " ".join([key for _, key in parted]) + "\x01" + " ".join([whole for whole, _ in parted])
 
 
+#: stands between the lowest and the highest key of several, below all that a key holds
+BETWEEN = "\x02"
+
+
+def widened(ends: str, key: str) -> str:
+    """Give the lowest and the highest of some keys with another one, one key where they are the same."""
+    if not ends or ends == key:
+        return key
+    low, high = min(ends.partition(BETWEEN)[0], key), max(ends.rpartition(BETWEEN)[2], key)
+    return low if low == high else f"{low}{BETWEEN}{high}"
+
+
 def _split(text: str) -> list[str]:
     return normalize("NFC", text).casefold().split()
 

@@ -19,6 +19,7 @@ from yersin.store.versions import Version
 
 from . import token_order
 from .build import CANONICAL, Row
+from .folding import BETWEEN
 from .page import Query, Sort
 
 #: what sorts a version by a parameter that no column keeps in an order
@@ -115,12 +116,12 @@ def _text(value: object) -> str:
     return value.astimezone(UTC).isoformat()
 
 
-def order_of(query: Query, worded: Mapping[str, Mapping[str, str]] | None = None) -> Order:
+def order_of(query: Query, worded: Mapping[Sort, Mapping[str, str]] | None = None) -> Order:
     """Order of a query; `worded` is what sorts each match by the tokens that it is sorted by (see `token_order`)."""
     keys, arguments = [], []
     for rule in query.sort:
         if rule.parameter.kind == "token" and rule.parameter.code != "_id":
-            arguments.append((worded or {})[rule.parameter.code])
+            arguments.append((worded or {})[rule])
             keys.append(_worded(rule, len(arguments)))
         else:
             keys.append(_key(query.type, rule))
@@ -128,7 +129,7 @@ def order_of(query: Query, worded: Mapping[str, Mapping[str, str]] | None = None
 
 
 def _worded(rule: Sort, argument: int) -> Key:
-    text = token_order.words_of(rule.parameter)
+    text = token_order.words_of(rule)
     expression = f"coalesce(${argument}::jsonb ->> r.id::text, '') COLLATE \"C\""
     return Key(expression=expression, cast="text", descending=rule.descending, old=lambda _r, _u, _n: "", worded=text)
 
@@ -151,11 +152,12 @@ def _key(type_name: str, rule: Sort) -> Key:
         )
     if parameter.kind == "string":
         place = _string(type_name, parameter.covers or (parameter.code,))
+        # of several values the one that comes first in the order asked for
         return Key(
-            expression=f"coalesce(r.srt[{place}], '') COLLATE \"C\"",
+            expression=f"coalesce(split_part(r.srt[{place}], E'\\x02', {-1 if down else 1}), '') COLLATE \"C\"",
             cast="text",
             descending=down,
-            old=lambda row, _upd, _name: row.srt[place - 1],
+            old=lambda row, _upd, _name: row.srt[place - 1].split(BETWEEN)[-1 if down else 0],
         )
     return Key(
         expression=_range(type_name, parameter.rows, down=down),

@@ -10,23 +10,21 @@ from typing import Any
 
 from yersin.fhir import r4
 from yersin.fhir.expressions import extractor
-from yersin.fhir.parameters import Parameter, parameters
+from yersin.fhir.parameters import parameters
 from yersin.store.identity import row_id
 
 from .joins import Joiner, too_costly
-from .page import Query
+from .page import Query, Sort
 from .tokens import BOOLEANS, contact
 
 #: resources that are read to be put in order
 READ_LIMIT = 5_000
 
 
-async def words(joiner: Joiner, query: Query) -> Mapping[str, Mapping[str, str]]:
-    """Give, for each token that a settled search is sorted by, what sorts each match. Raises Problem (too-costly)."""
+async def words(joiner: Joiner, query: Query) -> Mapping[Sort, Mapping[str, str]]:
+    """Give, for each rule that sorts a settled search by a token, what sorts each match. Raises Problem (too-costly)."""
     wanted = {
-        rule.parameter.code: words_of(rule.parameter)
-        for rule in query.sort
-        if rule.parameter.kind == "token" and rule.parameter.code != "_id"
+        rule: words_of(rule) for rule in query.sort if rule.parameter.kind == "token" and rule.parameter.code != "_id"
     }
     if not wanted:
         return {}
@@ -34,15 +32,19 @@ async def words(joiner: Joiner, query: Query) -> Mapping[str, Mapping[str, str]]
     if versions is None:
         raise too_costly("_sort")
     found = [(str(row_id(query.type, v.id).id), v.resource()) for v in versions]
-    return {code: {key: word(resource) for key, resource in found} for code, word in wanted.items()}
+    return {rule: {key: word(resource) for key, resource in found} for rule, word in wanted.items()}
 
 
-def words_of(parameter: Parameter) -> Callable[[r4.Resource], str]:
-    """Give what sorts a resource by a token: its first code in lower case, then the system; nothing where it has none."""
+def words_of(rule: Sort) -> Callable[[r4.Resource], str]:
+    """Give what sorts a resource by a token: a code in lower case, then the system; nothing where it has none.
+
+    Of several codes it is the one that comes first in the order asked for.
+    """
+    parameter, foremost = rule.parameter, max if rule.descending else min
     known = parameters(parameter.type)
     paths = tuple(p for code in parameter.covers or (parameter.code,) for p in known[code].paths)
     extract = extractor(paths)
-    return lambda resource: next((text for value in extract(resource) for text in _texts(value)), "")
+    return lambda resource: foremost((text for value in extract(resource) for text in _texts(value)), default="")
 
 
 def _texts(value: Any) -> list[str]:

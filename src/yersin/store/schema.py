@@ -36,9 +36,9 @@ def index_version(type_name: str) -> int:
 
 @cache
 def _release_version(type_name: str) -> int:
-    """Version of this release. Pairs say since then that they are there, and one pair more is kept."""
+    """Version of this release. Pairs say since then that they are there, and one pair more is kept; strings keep both ends."""
     pairs = any(p.form == "pair" for p in built_in(type_name).values())
-    return INDEX_VERSION + pairs
+    return INDEX_VERSION + pairs + has_text(type_name)
 
 
 def table(type_name: str) -> str:
