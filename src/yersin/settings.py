@@ -29,7 +29,7 @@ class Settings:
     pg_bin: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
-    #: web processes; 0 means half the cores
+    #: web processes; 0 means half the cores, but two where there are two
     workers: int = 0
     #: zone of dates and times that carry none; fixed in the database when it is created
     zone: str = "Asia/Ho_Chi_Minh"
@@ -58,7 +58,8 @@ class Settings:
     @property
     def web_workers(self) -> int:
         """Number of web processes to start, at least one."""
-        return self.workers or max(1, (os.cpu_count() or 2) // 2)
+        cores = os.cpu_count() or 1
+        return self.workers or max(min(cores, 2), cores // 2)
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:

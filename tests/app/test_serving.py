@@ -253,3 +253,19 @@ def _children(pid: int) -> set[int]:
     if not listed.exists():
         pytest.skip("this system does not tell a process's children")
     return {int(n) for n in listed.read_text().split()}
+
+
+def test_web_processes_end_with_the_one_that_was_killed_above_them(
+    serve: Callable[..., Served], database_url: str
+) -> None:
+    with closing(serve(database_url, YERSIN_WORKERS="2")) as server:
+        below = _children(server.process.pid)
+        os.kill(server.process.pid, signal.SIGKILL)
+        _until(lambda: not is_open(server.port), 20)
+        _until(lambda: not any(_runs(pid) for pid in below), 20)
+
+
+def _runs(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False

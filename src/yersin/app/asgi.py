@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,7 +14,6 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp
 
-from yersin import settings as settings_
 from yersin.api.app import Api
 from yersin.db import DatabaseFailure
 from yersin.documents import public_routes
@@ -140,8 +138,3 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-
-
-def create() -> Application:
-    """Make the application of a worker process; the supervising process names the database in the environment."""
-    return Application(settings_.read(), os.environ["YERSIN_DATABASE_URL"])

@@ -75,7 +75,9 @@ def command() -> None:
 @command.command()
 @click.option("--host", default=None, help="Address to listen on (YERSIN_HOST).")
 @click.option("--port", type=int, default=None, help="Port to listen on (YERSIN_PORT).")
-@click.option("--workers", type=int, default=None, help="Web processes; 0 means half the cores (YERSIN_WORKERS).")
+@click.option(
+    "--workers", type=int, default=None, help="Web processes; 0 means half the cores, at least two (YERSIN_WORKERS)."
+)
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve pages and API. Example: yersin serve --port 8080"""
     given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None}

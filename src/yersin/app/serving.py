@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import socket
 from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from yersin.db import embedded
 from yersin.fhir.problem import problem
 from yersin.settings import Settings
 
-from . import logs
+from . import logs, web_process
 from .ground import prepared
+
+if TYPE_CHECKING:
+    import uvicorn
+
+#: seconds between two looks at the web processes and at the signals that came
+_LOOK: Final = 0.2
+#: seconds after which a web process that says nothing is replaced; on a machine that does too much one may be late
+_PATIENCE: Final = 30
 
 
 def refuse_taken_port(settings: Settings) -> None:
@@ -41,14 +51,12 @@ async def run_web(settings: Settings, url: str) -> None:
     """Run the web server on an open database."""
     import uvicorn  # noqa: PLC0415 - with the pages, half of what other commands would wait for
 
-    from .asgi import Application  # noqa: PLC0415 - as above
     from .line import Line  # noqa: PLC0415 - as above
 
-    if settings.web_workers > 1:
-        os.environ["YERSIN_DATABASE_URL"] = url
+    several = settings.web_workers > 1
     config = uvicorn.Config(
-        "yersin.app.asgi:create" if settings.web_workers > 1 else Application(settings, url),
-        factory=settings.web_workers > 1,
+        partial(web_process.create, settings, url),
+        factory=True,
         host=settings.host,
         port=settings.port,
         workers=settings.web_workers,
@@ -63,10 +71,20 @@ async def run_web(settings: Settings, url: str) -> None:
         date_header=False,
         ws_max_size=1 << 20,
         timeout_keep_alive=75,
+        timeout_worker_healthcheck=_PATIENCE,
     )
-    if settings.web_workers > 1:
-        from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - only where several workers run
+    await (_side_by_side(config) if several else uvicorn.Server(config).serve())
 
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
-    else:
-        await uvicorn.Server(config).serve()
+
+async def _side_by_side(config: uvicorn.Config) -> None:
+    """Run several web processes and replace those that die, while this process goes on to look after the database."""
+    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - only where several run
+
+    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+    supervisor.init_processes()
+    while not supervisor.should_exit.is_set():
+        await asyncio.sleep(_LOOK)
+        supervisor.handle_signals()
+        supervisor.keep_subprocess_alive()
+    supervisor.terminate_all()
+    await asyncio.to_thread(supervisor.join_all)
