@@ -134,6 +134,7 @@ def is_sure(body: Any) -> bool:
          "Observation.component[0].referenceRange[0]"),
         ({**QUESTIONS, "item": [item("1", "", {"linkId": "2", "type": "display", "required": True})]},
          "Questionnaire.item[0].item[0]"),
+        ({**QUESTIONS, **extended("patient-religion", valueCodeableConcept={"text": "x"})}, "Questionnaire.extension[0]"),
         (bundled("collection", **WARD), "Bundle.entry[0].fullUrl"),
         (bundled("searchset", **WARD), "Bundle.entry[0].fullUrl"),
     ],
@@ -176,7 +177,7 @@ def test_what_words_allow_is_told_at_a_glance(body: Any) -> None:
     [
         {**PATIENT, "birthDate": "2000-01-01", "_birthDate": extended("patient-birthTime", valueDateTime="2000-01-01")},
         {**QUESTIONS, "item": [item("1", "2"), item("2"), item("3", "2", item("4", "2"))]},
-        {**QUESTIONS, **extended("patient-religion", valueCodeableConcept={"text": "x"})},
+        {**QUESTIONS, **extended("structuredefinition-wg", valueCode="fhir")},
         refer("urn:x", type="Patient"),
         {"resourceType": "Basic", "code": {"text": "x"}, "extension": [{"url": "urn:x", "valueReference": {"reference": "#c"}}],
          "contained": [{**CONDITION, "id": "c", "evidence": [{"detail": [{"reference": "#"}]}]}]},

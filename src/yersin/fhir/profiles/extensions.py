@@ -6,10 +6,13 @@ Source: https://hl7.org/fhir/R4/extensibility.html, https://hl7.org/fhir/R4/defi
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from yersin.fhir import r4
 from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, Scene, compiled
 from yersin.fhir.path.operators import truth
+from yersin.fhir.shapes import shape, struct_of
 
 from .addresses import is_absolute
 from .parts import JSON, Part
@@ -95,7 +98,7 @@ def _judge_context(judge: Judge, parent: Node, definition: JSON, place: str, sce
             "structure",
             place,
             f"The extension {definition['url']} does not belong here; it belongs to {allowed}",
-            _severity(scene),
+            _severity(scene, contexts),
         )
     for text in definition.get("contextInvariant", ()):
         try:
@@ -111,10 +114,17 @@ def _judge_context(judge: Judge, parent: Node, definition: JSON, place: str, sce
             )
 
 
-def _severity(scene: Scene) -> str:
-    """Extensions of definitions have been allowed in more places since R4 was published."""
+def _severity(scene: Scene, contexts: Sequence[JSON]) -> str:
+    """Extensions of definitions have been allowed in more definitions since R4 was published."""
     owner = scene.root_resource()
-    return "warning" if owner and is_definition(owner[0].kind.steps) else "error"
+    is_lenient = owner and is_definition(owner[0].kind.steps) and not all(map(_is_of_records, contexts))
+    return "warning" if is_lenient else "error"
+
+
+def _is_of_records(context: JSON) -> bool:
+    """Whether an extension is made for a type of resource that defines nothing, such as Patient."""
+    name = str(context.get("expression", "")).partition(".")[0]
+    return name in r4.TYPE_NUMBER and name != "Resource" and not is_definition(shape(struct_of(name)))
 
 
 def _is_here(context: JSON, parent: Node, place: str, scene: Scene) -> bool:
