@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from yersin.db import DatabaseFailure, account, connect, embedded
+from yersin.db import DatabaseFailure, account, cluster, connect, embedded
 from yersin.settings import Settings
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -447,3 +447,8 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     finally:
         subprocess.run(["umount", small], check=True)
     assert (caught.value.code, caught.value.status) == ("no-store", 507)
+
+
+@pytest.mark.parametrize(("gigabytes", "log"), [(2, "'2GB'"), (16, "'4GB'"), (32, "'8GB'"), (256, "'8GB'")])
+def test_the_log_between_checkpoints_grows_with_the_memory(gigabytes: int, log: str) -> None:
+    assert cluster._by_memory(gigabytes * 2**30)["max_wal_size"] == log

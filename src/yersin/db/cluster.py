@@ -125,7 +125,6 @@ def _fixed() -> dict[str, str]:
         "synchronous_commit": "on",
         "full_page_writes": "on",
         "wal_compression": "on",
-        "max_wal_size": "'2GB'",
         "checkpoint_timeout": "'10min'",
         "max_connections": "200",
         "jit": "off",
@@ -155,6 +154,8 @@ def _by_memory(memory: int) -> dict[str, str]:
         "effective_cache_size": f"'{share * 4}MB'",
         "work_mem": "'16MB'" if share >= 256 else "'8MB'",
         "maintenance_work_mem": f"'{max(64, min(512, share // 2))}MB'",
+        # the first touch of a page after a checkpoint writes it whole: the more there is to touch, the rarer they should be
+        "max_wal_size": f"'{max(2, min(8, share // 512))}GB'",
     }
 
 
