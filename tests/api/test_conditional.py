@@ -5,8 +5,10 @@ Source: https://hl7.org/fhir/R4/http.html#cond-update
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +17,11 @@ import pytest
 from tests.running import Client, House, Served
 
 from yersin.api import conditions
+from yersin.api.app import Api
+from yersin.app.ground import opened
 from yersin.fhir import parse
+from yersin.guard.who import system
+from yersin.settings import Settings
 
 PATCHED = [{"op": "add", "path": "/active", "value": True}]
 
@@ -294,3 +300,48 @@ def test_a_create_with_criteria_in_its_address_makes_no_second_one(client: Clien
     assert client.post("/Patient?_format=json&_pretty=true", marked(value)).status_code == 201
     assert client.post(f"/Patient?identifier=urn:c|{value}", marked(value)).status_code == 412
     assert client.post("/Patient?nonsense=1", marked(value)).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["create", "update", "delete", "bundle"])
+def test_a_condition_that_asks_for_a_value_set_needs_no_second_connection(
+    run: Any, database_url: str, keys_dir: Path, kind: str
+) -> None:
+    """Were one needed, writes that hold every connection of the pool would wait for each other."""
+    manager = opened(Settings(data_dir=keys_dir, port=8000), database_url, connections=1)
+    ground = run(asyncio.wait_for(manager.__aenter__(), 20))
+    codes = [{"code": code} for code in ("female", "other")]
+    include = [{"system": "http://hl7.org/fhir/administrative-gender", "concept": codes}]
+    value_set = {
+        "resourceType": "ValueSet",
+        "url": f"urn:test:{uuid4()}",
+        "status": "active",
+        "compose": {"include": include},
+    }
+    number = {"system": "urn:test:in", "value": uuid4().hex}
+    patient = {"resourceType": "Patient", "identifier": [number], "gender": "female"}
+    client = Client(lambda work: run(asyncio.wait_for(work, 20)), lambda asker: Api(asker, ground.indexer.base),
+                    ground.access(system("HSYSADMIN")))  # fmt: skip
+    try:
+        stored = client.post("/ValueSet", value_set).json()["id"]
+        condition = f"identifier={number['system']}|{number['value']}&gender:in=ValueSet/{stored}"
+        entry = {"resource": patient, "request": {"method": "POST", "url": "Patient", "ifNoneExist": condition}}
+        ask = {
+            "create": lambda: client.post("/Patient", patient, headers={"if-none-exist": condition}).status_code,
+            "update": lambda: client.put(f"/Patient?{condition}", patient).status_code,
+            "delete": lambda: client.delete(f"/Patient?{condition}").status_code,
+            "bundle": lambda: int(
+                client.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+                .json()["entry"][0]["response"]["status"][:3]
+            ),
+        }[kind]  # fmt: skip
+        if kind == "delete":
+            assert client.post("/Patient", patient).status_code == 201
+        assert [ask(), ask()] == {
+            "create": [201, 200],
+            "update": [201, 200],
+            "delete": [204, 204],
+            "bundle": [201, 200],
+        }[kind]
+    finally:
+        client.close()
+        run(manager.__aexit__(None, None, None))
