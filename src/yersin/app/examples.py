@@ -77,7 +77,8 @@ const patient = (await created.json()).id;""",
         ),
         curl="""curl -sS -D read.txt "$BASE/Patient/$PATIENT" -H "Authorization: Bearer $TOKEN"
 TAG=$(grep -i '^etag:' read.txt | cut -d' ' -f2- | tr -d '\\r')
-curl -sS -o /dev/null -w '%{http_code}\\n' "$BASE/Patient/$PATIENT" -H "Authorization: Bearer $TOKEN" -H "If-None-Match: $TAG\"""",
+curl -sS -o /dev/null -w '%{http_code}\\n' "$BASE/Patient/$PATIENT" \\
+  -H "Authorization: Bearer $TOKEN" -H "If-None-Match: $TAG\"""",
         python="""first = fhir.get(f"{base}/Patient/{patient}")
 tag = first.headers["ETag"]
 print(fhir.get(f"{base}/Patient/{patient}", headers={"If-None-Match": tag}).status_code)""",
@@ -195,7 +196,8 @@ console.log((await judged.json()).issue[0]);""",
         curl="""curl -sS -D export.txt -o /dev/null "$BASE/\\$export?_type=Patient" \\
   -H "Authorization: Bearer $TOKEN" -H 'Prefer: respond-async'
 JOB=$(grep -i '^content-location:' export.txt | cut -d' ' -f2- | tr -d '\\r')
-until curl -sS "$JOB" -o manifest.json -w '%{http_code}' -H "Authorization: Bearer $TOKEN" | grep -q 200; do sleep 1; done
+until curl -sS "$JOB" -o manifest.json -w '%{http_code}' -H "Authorization: Bearer $TOKEN" | grep -q 200
+do sleep 1; done
 FILE=$(grep -o 'http[^"]*ndjson' manifest.json | head -1)
 curl -sS "$FILE" -H "Authorization: Bearer $TOKEN" | head -1""",
         python="""import time
@@ -222,7 +224,8 @@ for (const file of (await manifest.json()).output)
             "quickly and do the work afterwards."
         ),
         curl="""curl -sS "$BASE/Subscription" -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/fhir+json' -d '{
-  "resourceType": "Subscription", "status": "requested", "reason": "Pulse for the ward", "criteria": "Observation?code=8867-4",
+  "resourceType": "Subscription", "status": "requested", "reason": "Pulse for the ward",
+  "criteria": "Observation?code=8867-4",
   "channel": {"type": "rest-hook", "endpoint": "https://example.org/hook", "payload": "application/fhir+json"}}'""",
         python="""channel = {"type": "rest-hook", "endpoint": "https://example.org/hook", "payload": "application/fhir+json"}
 wish = {"resourceType": "Subscription", "status": "requested", "reason": "Pulse for the ward",
