@@ -440,3 +440,12 @@ def test_of_several_values_the_first_in_the_order_asked_for_counts(client: Clien
             names += "".join(made[entry["resource"]["id"]] for entry in page["entry"])
             link = next((each["url"] for each in page["link"] if each["relation"] == "next"), "")
         assert names == found
+
+
+def test_a_value_set_without_an_address_is_not_searched_by_and_the_refusal_says_so(client: Client) -> None:
+    include = [{"system": "http://hl7.org/fhir/administrative-gender", "concept": [{"code": "female"}]}]
+    value_set = {"resourceType": "ValueSet", "status": "active", "compose": {"include": include}}
+    stored = client.post("/ValueSet", value_set).json()["id"]
+    issue = client.get(f"/Patient?gender:in=ValueSet/{stored}").json()["issue"][0]
+    assert issue["expression"] == ["gender:in"]
+    assert "with a url" in issue["diagnostics"]

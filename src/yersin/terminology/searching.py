@@ -38,7 +38,7 @@ class Codes:
         kind, _, logical_id = value_set.partition("/")
         found = await (finder.stored(kind, logical_id) if kind == "ValueSet" else finder.value_set(value_set))
         if found is None:
-            text = f"The value set {value_set} is not here. Store it as a ValueSet, then search again."
+            text = f"The value set {value_set} is not here. Store it as a ValueSet with a url, then search again."
             raise problem("not-found", text)
         members = await codes(finder, found, limit)
         if members is None:
