@@ -12,7 +12,7 @@ from yersin.db import Connection
 from yersin.db.planning import ANEW, ONCE
 from yersin.db.sql import Sql
 from yersin.guard.access import Ground
-from yersin.search import common
+from yersin.search import rarity
 from yersin.search.compiling import is_narrow, where_of
 from yersin.search.page import Query
 from yersin.search.rows import Indexer
@@ -71,12 +71,12 @@ def test_statistics_tell_the_common_from_the_rare(
         assert (
             client.post("/Patient", {"resourceType": "Patient", "gender": "female", "name": [name]}).status_code == 201
         )
-    monkeypatch.setattr(common, "_LISTED", common._LISTED.replace(f"> {common.FEW}", "> 5"))
+    monkeypatch.setattr(rarity, "_LISTED", rarity._LISTED.replace(f"> {rarity.FEW}", "> 5"))
 
     async def learn() -> None:
         async with ground.database.acquire() as connection:
             await connection.execute('ANALYZE fhir."patient"')
-            await unknowing.common.freshen(connection, "Patient")
+            await unknowing.rarity.freshen(connection, "Patient")
 
     run(learn())
     assert not is_narrow(_query("Patient", "gender", "female"), unknowing)

@@ -62,7 +62,7 @@ def _empty(query: Query, indexer: Indexer, sql: Sql) -> Where:
         key=indexer.key,
         zone=indexer.zone,
         now=datetime.now(UTC),
-        common=indexer.common,
+        rarity=indexer.rarity,
         base=indexer.base,
     )
 

@@ -116,7 +116,7 @@ async def _having(
     """Resources of a type that have one of some tokens."""
     if not texts:
         return []
-    await indexer.common.freshen(connection, type_name)
+    await indexer.rarity.freshen(connection, type_name)
     clause = where_of(Query(type=type_name), indexer, Sql())
     clause.any_token(texts)
     clause.add(scope.condition(clause.sql, type_name, "r"))

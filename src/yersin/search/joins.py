@@ -204,7 +204,7 @@ class Joiner:
         return None if rows is None else [version_of(query.type, row) for row in rows]
 
     async def _rows(self, columns: str, query: Query, limit: int) -> Sequence[Any] | None:
-        await self.indexer.common.freshen(self.connection, query.type)
+        await self.indexer.rarity.freshen(self.connection, query.type)
         clause = where_of(replace(query, joins=(), lookups=()), self.indexer, Sql())
         clause.add(self.scope.condition(clause.sql, query.type, "r"))
         rows: Sequence[Any] = await self.connection.fetch(

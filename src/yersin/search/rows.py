@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from yersin.fhir.parameters import index_epoch, sorted_strings
 from yersin.search import emit_together, emit_words, tokens
 from yersin.search.build import Build, Row
-from yersin.search.common import Common
 from yersin.search.extract import Emitter, compile_type
+from yersin.search.rarity import Rarity
 from yersin.search.terms import Terms
 from yersin.store.schema import index_version
 
@@ -30,7 +30,7 @@ class Indexer:
         self.terms = terms
         self.zone = zone
         self.base = base
-        self.common = Common()
+        self.rarity = Rarity()
         self._types: dict[str, tuple[Callable[[Any, Build], None], int, int]] = {}
         self._epoch = index_epoch()
         self._memory: dict[Any, Any] = {}

@@ -124,7 +124,7 @@ async def _several(connection: Connection, indexer: Indexer, query: Query, scope
 
 async def _hits(connection: Connection, indexer: Indexer, query: Query, scope: Scope, order: Order) -> list[_Hit]:
     """Results of a page and one more, in their order."""
-    await indexer.common.freshen(connection, query.type)
+    await indexer.rarity.freshen(connection, query.type)
     clause = _clause(indexer, query, scope, *order.arguments)
     if not query.horizon:
         return await _ordered(connection, query, clause, order, f", {_HORIZON} AS horizon")

@@ -12,8 +12,8 @@ from yersin.fhir.dates import shifted
 from yersin.fhir.problem import Problem, problem
 from yersin.store.schema import SHORT_SPAN, long_span, range_table, table
 
-from .common import Common
 from .page import Criterion
+from .rarity import Rarity
 from .tokens import hashes
 
 #: what a whole date covers; no single date, however partial, covers more than the other
@@ -30,7 +30,7 @@ class Where:
     key: bytes
     zone: ZoneInfo
     now: datetime
-    common: Common
+    rarity: Rarity
     base: str = ""
     #: tokens that a match has all of, groups of which it has one each, and whether one of these names few by its nature
     required: list[int] = field(default_factory=list)
@@ -84,12 +84,12 @@ class Where:
     def is_narrow(self) -> bool:
         """Whether one of the tokens is known to be rare, so that its rows are best gathered first."""
         groups = [*([number] for number in self.required), *self.groups]
-        return self.names_few or any(self.common.are_rare(self.type, group) for group in groups)
+        return self.names_few or any(self.rarity.are_rare(self.type, group) for group in groups)
 
     def rows(self) -> str:
         """Return the rows `r` that match, as FROM and WHERE, for a statement that orders or limits them.
 
-        A narrow search gathers by its tokens first: OFFSET 0 keeps the planner from anything else (see `common`).
+        A narrow search gathers by its tokens first: OFFSET 0 keeps the planner from anything else (see `rarity`).
         What asks of other tables is asked in there, where Citus sees that their rows lie beside each other.
         """
         if not self.is_narrow:

@@ -30,7 +30,7 @@ _LISTED = (
 _NONE: frozenset[int] = frozenset()
 
 
-class Common:
+class Rarity:
     """Common tokens of each type that has been searched. Without statistics none is known to be rare, but in a small table."""
 
     __slots__ = ("_listed", "_until")
