@@ -449,3 +449,10 @@ def test_a_value_set_without_an_address_is_not_searched_by_and_the_refusal_says_
     issue = client.get(f"/Patient?gender:in=ValueSet/{stored}").json()["issue"][0]
     assert issue["expression"] == ["gender:in"]
     assert "with a url" in issue["diagnostics"]
+
+
+def test_a_system_alone_is_no_part_of_a_composite(client: Client) -> None:
+    for name in ("component-code-value-concept", "combo-code-value-concept", "code-value-quantity"):
+        answer = client.get(f"/Observation?{name}=urn:a|$5")
+        assert answer.status_code == 400
+        assert "not a system alone" in answer.json()["issue"][0]["diagnostics"]

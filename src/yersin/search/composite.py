@@ -70,6 +70,8 @@ def _one(criterion: Criterion, value: str, clause: Where) -> str:
         return _together(criterion, parts, clause)
     inner = apart(clause)
     if parameter.form == "pair":
+        if any(part.endswith("|") and not part.endswith("\\|") for part in parts):
+            raise refuse_value(criterion, value, "name a code, not a system alone.")
         lefts, rights = (_forms(parameter, n, part, clause) for n, part in enumerate(parts))
         inner.any_token([pair(parameter.code, left, right) for left in lefts for right in rights])
     elif parameter.form == "rows":
