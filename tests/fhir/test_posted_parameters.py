@@ -53,7 +53,7 @@ def test_resource_and_domain_resource_stand_for_all_types_but_the_audit() -> Non
 
 
 def test_all_findings_are_told_at_once() -> None:
-    wrong = definition(code="1 2", type="composite", base=["AuditEvent"], expression="a.(")
+    wrong = definition(code="1 2", type="special", base=["AuditEvent"], expression="a.(")
     with pytest.raises(Problem) as refused:
         read(wrong)
     assert [issue.expression for issue in refused.value.issues] == [
