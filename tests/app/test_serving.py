@@ -263,6 +263,24 @@ def test_web_processes_end_with_the_one_that_was_killed_above_them(
         os.kill(server.process.pid, signal.SIGKILL)
         _until(lambda: not is_open(server.port), 20)
         _until(lambda: not any(_runs(pid) for pid in below), 20)
+        assert len(below) >= 2, "there were some to end"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_that_cannot_begin_says_so_by_its_end(
+    ground: Any, tmp_path: Path, database_url: str, workers: str
+) -> None:
+    """Another master key than the one the database was made with."""
+    (tmp_path / "keys").mkdir(mode=0o700)
+    (tmp_path / "keys" / "master.key").write_bytes(bytes(range(32)))
+    (tmp_path / "keys" / "master.key").chmod(0o600)
+    given = {"YERSIN_DATA_DIR": str(tmp_path), "YERSIN_DATABASE_URL": database_url, "YERSIN_WORKERS": workers}
+    done = subprocess.run(
+        [sys.executable, "-m", "yersin.app", "serve", "--port", str(free_port())],
+        env={**os.environ, **given}, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr[-2000:]
+    assert "startup failed" in done.stderr
 
 
 def _runs(pid: int) -> bool:

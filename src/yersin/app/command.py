@@ -76,7 +76,7 @@ def command() -> None:
 @click.option("--host", default=None, help="Address to listen on (YERSIN_HOST).")
 @click.option("--port", type=int, default=None, help="Port to listen on (YERSIN_PORT).")
 @click.option(
-    "--workers", type=int, default=None, help="Web processes; 0 means half the cores, at least two (YERSIN_WORKERS)."
+    "--workers", type=int, default=None, help="Web processes; 0: half the cores, but two on two cores (YERSIN_WORKERS)."
 )
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve pages and API. Example: yersin serve --port 8080"""

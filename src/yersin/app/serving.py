@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 #: seconds between two looks at the web processes and at the signals that came
 _LOOK: Final = 0.2
-#: seconds after which a web process that says nothing is replaced; on a machine that does too much one may be late
-_PATIENCE: Final = 30
+#: seconds in which a web process that takes the place of another (SIGHUP) has to serve
+_PATIENCE: Final = 60
 
 
 def refuse_taken_port(settings: Settings) -> None:
@@ -77,14 +78,27 @@ async def run_web(settings: Settings, url: str) -> None:
 
 
 async def _side_by_side(config: uvicorn.Config) -> None:
-    """Run several web processes and replace those that die, while this process goes on to look after the database."""
-    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - only where several run
+    """Run several web processes and replace those that die, while this process goes on to look after the database.
 
-    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+    Raises SystemExit when one fails before it serves, as each that came after it would.
+    """
+    from uvicorn.config import STARTUP_FAILURE  # noqa: PLC0415 - only where several run
+    from uvicorn.supervisors import multiprocess  # noqa: PLC0415 - as above
+
+    supervisor = multiprocess.Multiprocess(config, sockets=[config.bind_socket()])
     supervisor.init_processes()
-    while not supervisor.should_exit.is_set():
-        await asyncio.sleep(_LOOK)
-        supervisor.handle_signals()
-        supervisor.keep_subprocess_alive()
-    supervisor.terminate_all()
-    await asyncio.to_thread(supervisor.join_all)
+    try:
+        while not supervisor.should_exit.is_set():
+            await asyncio.sleep(_LOOK)
+            supervisor.handle_signals()
+            for place, each in enumerate(supervisor.processes):
+                if each.process.is_alive():
+                    continue
+                if each.exitcode == STARTUP_FAILURE:
+                    sys.exit(STARTUP_FAILURE)
+                each.kill()  # closes what it left open
+                supervisor.processes[place] = multiprocess.Process(config, supervisor.sockets)
+                supervisor.processes[place].start()
+    finally:
+        supervisor.terminate_all()
+        await asyncio.to_thread(supervisor.join_all)

@@ -21,8 +21,8 @@ from yersin.fhir.struct_schema import STRUCTS
 PARTS_LIMIT, EXPRESSION_LIMIT = 4, 200
 _R4 = "http://hl7.org/fhir/SearchParameter/"
 #: kinds kept as extents, of which an index row has one, and all that may stand beside others
-_EXTENTS = frozenset({"date", "number", "quantity"})
-_TOGETHER = frozenset({"token", "reference", "uri"}) | _EXTENTS
+EXTENTS = frozenset({"date", "number", "quantity"})
+_TOGETHER = frozenset({"token", "reference", "uri"}) | EXTENTS
 _ALONE = _TOGETHER | {"string"}
 
 
@@ -48,7 +48,7 @@ class Part:
             paths=paths,
             targets=self.targets,
             calendar=is_calendar(self.kind, paths),
-            rows=(of.number,) if self.kind in _EXTENTS else (),
+            rows=(of.number,) if self.kind in EXTENTS else (),
         )
         return Component(code=self.code, kind=self.kind, paths=paths, own=own, at=at)
 
@@ -70,7 +70,7 @@ def form_of(parts: Sequence[Part]) -> str:
 
 def has_extent(parts: Sequence[Part]) -> bool:
     """Whether a part is a date, a number or a quantity."""
-    return any(part.kind in _EXTENTS for part in parts)
+    return any(part.kind in EXTENTS for part in parts)
 
 
 def judge(resource: r4.SearchParameter) -> Iterator[Issue]:
@@ -141,7 +141,7 @@ def _of_form(type_name: str, bases: Sequence[Path], parts: Sequence[Part]) -> It
 
 
 def _fit_together(parts: Sequence[Part]) -> bool:
-    return all(part.kind in _TOGETHER for part in parts) and sum(part.kind in _EXTENTS for part in parts) < 2
+    return all(part.kind in _TOGETHER for part in parts) and sum(part.kind in EXTENTS for part in parts) < 2
 
 
 def _followed(each: r4.SearchParameterComponent, type_name: str) -> Parameter | None:

@@ -15,7 +15,7 @@ from yersin.fhir.expressions import Path, resolve
 from yersin.fhir.indexable import LEAVES, is_calendar, leaves
 from yersin.fhir.parameters import Parameter, built_in
 from yersin.fhir.path import CannotEvaluate, NotFHIRPath, compiled
-from yersin.fhir.posted_composites import Part, form_of, has_extent, judge, judge_parts, parts_of
+from yersin.fhir.posted_composites import EXTENTS, Part, form_of, has_extent, judge, judge_parts, parts_of
 from yersin.fhir.problem import Issue, Problem, problem
 from yersin.fhir.struct_schema import STRUCTS
 
@@ -28,7 +28,6 @@ _PATHS_LIMIT, _STEPS_LIMIT = 200, 8
 _AUDIT = "AuditEvent"
 _EVERY = frozenset({"Resource", "DomainResource"})
 _UNDOMAINED = frozenset({"Bundle", "Binary", "Parameters"})
-_EXTENTS = frozenset({"date", "number", "quantity"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ class Posted:
             paths=paths,
             targets=self.targets,
             calendar=is_calendar(self.kind, paths),
-            rows=(number,) if self.kind in _EXTENTS or has_extent(self.parts) else (),
+            rows=(number,) if self.kind in EXTENTS or has_extent(self.parts) else (),
             form=form_of(self.parts) if self.parts else "",
             url=self.url,
             place=place,

@@ -21,7 +21,7 @@ from yersin.search.page import Query
 from yersin.search.run import where_of
 from yersin.search.settling import settled
 from yersin.search.tokens import member
-from yersin.store.reading import version_of
+from yersin.store.reading import COLUMNS, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
@@ -116,8 +116,7 @@ def _rows(access: Access, part: Slice, after: Place, most: int) -> tuple[str, li
     if part.since:
         conditions.append(f"r.upd > {sql.arg(part.since)}")
     statement = (
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(part.type)} r "
-        f"WHERE {' AND '.join(conditions)} ORDER BY r.pat, r.id LIMIT {most}"
+        f"SELECT {COLUMNS} FROM {table(part.type)} r WHERE {' AND '.join(conditions)} ORDER BY r.pat, r.id LIMIT {most}"
     )
     return statement, sql.arguments
 

@@ -24,7 +24,7 @@ from yersin.search.run import where_of
 from yersin.search.tokens import reference_text
 from yersin.store import reading
 from yersin.store.identity import row_id
-from yersin.store.reading import version_of
+from yersin.store.reading import COLUMNS, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
@@ -37,7 +37,6 @@ from .writing import not_open
 BATCH, BYTES = 100, 4 * 2**20
 #: resources referred to that a page adds at most, and that further pages remember to have been told
 LIMIT, REMEMBERED = 1000, 500
-_COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 _BIRTH = frozenset({"birthdate"})
 
 
@@ -157,7 +156,7 @@ async def _rows(connection: Connection, access: Access, whole: Whole, after: Pla
         f"AND h.type = {r4.TYPE_NUMBER[type_name]} AND h.id = r.id AND pg_visible_in_snapshot(h.tx, {snapshot})))"
     )
     rows: Sequence[Any] = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {clause.rows()} ORDER BY r.pat, r.id LIMIT {BATCH}",
+        f"SELECT {COLUMNS} FROM {clause.rows()} ORDER BY r.pat, r.id LIMIT {BATCH}",
         *sql.arguments,
     )
     return rows
@@ -225,7 +224,7 @@ class _Referred:
                 inside = where_of(Query(type=kind, within=within), self.access.ground.indexer, sql)
                 conditions.append(f"NOT ({inside.text()})")
         rows = await self.connection.fetch(
-            f"SELECT {_COLUMNS} FROM {table(kind)} r WHERE {' AND '.join(conditions)} ORDER BY r.pat, r.id LIMIT {LIMIT}",
+            f"SELECT {COLUMNS} FROM {table(kind)} r WHERE {' AND '.join(conditions)} ORDER BY r.pat, r.id LIMIT {LIMIT}",
             *sql.arguments,
         )
         return [version_of(kind, row) for row in rows]

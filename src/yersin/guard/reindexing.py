@@ -17,7 +17,7 @@ from yersin.fhir.parameters import generation
 from yersin.fhir.problem import problem
 from yersin.store import writing as store
 from yersin.store.identity import row_id
-from yersin.store.reading import version_of
+from yersin.store.reading import COLUMNS, version_of
 from yersin.store.schema import first_version, has_ranges, index_version, range_table, table
 
 from . import audit, extending, walks
@@ -143,7 +143,7 @@ def _fence_name(type_name: str) -> str:
 async def _remake(connection: Connection, ground: Ground, type_name: str, keys: Sequence[Key]) -> None:
     """Read locked rows as they are now, and write what they are found by."""
     rows = await connection.fetch(
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r "
+        f"SELECT {COLUMNS} FROM {table(type_name)} r "
         "JOIN unnest($1::uuid[], $2::uuid[]) AS k (pat, id) ON r.pat = k.pat AND r.id = k.id",
         [pat for pat, _ in keys],
         [id_ for _, id_ in keys],

@@ -12,7 +12,7 @@ from yersin.fhir import r4
 from yersin.fhir.expressions import extractor
 from yersin.fhir.parameters import parameters
 from yersin.store.identity import row_id
-from yersin.store.reading import Scope, current, version_of
+from yersin.store.reading import COLUMNS, Scope, current, version_of
 from yersin.store.versions import Version
 
 from .compiling import where_of
@@ -22,7 +22,6 @@ from .tokens import reference_text
 
 #: resources that one `_revinclude` adds at most, and beyond which `:iterate` goes no further
 LIMIT = 1000
-_COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 Follow = Callable[[Connection, Indexer, Include, Sequence[Version], Scope], Awaitable[list[Version]]]
 
 
@@ -121,6 +120,6 @@ async def _having(
     clause.any_token(texts)
     clause.add(scope.condition(clause.sql, type_name, "r"))
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM {clause.rows()} ORDER BY r.pat, r.id LIMIT {LIMIT}", *clause.sql.arguments
+        f"SELECT {COLUMNS} FROM {clause.rows()} ORDER BY r.pat, r.id LIMIT {LIMIT}", *clause.sql.arguments
     )
     return [version_of(type_name, row) for row in rows]

@@ -20,7 +20,7 @@ from yersin.fhir.expressions import extractor
 from yersin.fhir.parameters import Parameter, built_in, compartment, parameters
 from yersin.fhir.problem import Problem, problem
 from yersin.store.identity import row_id
-from yersin.store.reading import Scope, version_of
+from yersin.store.reading import COLUMNS, Scope, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
@@ -34,7 +34,6 @@ from .tokens import hashes, present
 IDS_LIMIT, CONTENT_LIMIT = 20_000, 2_000
 #: places that are looked up beforehand, where the planner expects no more
 PLACES_LIMIT = 1_000
-_COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 Settle = Callable[[Query], Any]
 
 
@@ -200,7 +199,7 @@ class Joiner:
 
     async def contents(self, query: Query, limit: int) -> list[Version] | None:
         """What a settled search finds; None when it is more than a limit."""
-        rows = await self._rows(_COLUMNS, query, limit)
+        rows = await self._rows(COLUMNS, query, limit)
         return None if rows is None else [version_of(query.type, row) for row in rows]
 
     async def _rows(self, columns: str, query: Query, limit: int) -> Sequence[Any] | None:

@@ -22,7 +22,7 @@ from yersin.fhir.folding import fold, words
 from yersin.fhir.parameters import Parameter
 from yersin.fhir.problem import Problem, problem
 from yersin.store.identity import row_id
-from yersin.store.reading import Scope, version_of
+from yersin.store.reading import COLUMNS, Scope, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
@@ -133,8 +133,7 @@ async def _listed(connection: Connection, indexer: Indexer, scope: Scope, type_n
         raise problem("not-supported", text, expression="_list")
     sql = Sql([row_id("List", value.removeprefix("List/")).id for value in asked.values])
     rows = await connection.fetch(
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table('List')} r "
-        f"WHERE r.id = ANY($1::uuid[]) AND {scope.condition(sql, 'List', 'r')}",
+        f"SELECT {COLUMNS} FROM {table('List')} r WHERE r.id = ANY($1::uuid[]) AND {scope.condition(sql, 'List', 'r')}",
         *sql.arguments,
     )
     lists = [version_of("List", row).resource() for row in rows]

@@ -16,7 +16,7 @@ from yersin.db import Connection
 from yersin.db.sql import Sql
 from yersin.fhir import r4
 from yersin.fhir.problem import problem
-from yersin.store.reading import Scope, version_of
+from yersin.store.reading import COLUMNS, Scope, version_of
 from yersin.store.schema import table
 from yersin.store.versions import Version
 
@@ -38,7 +38,6 @@ CHANGED_LIMIT = 5000
 COUNTED_LIMIT = 10_000
 #: no write takes longer: what was under way at the horizon has a moment at most this much before it
 _LONGEST_WRITE = timedelta(hours=1)
-_COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 _HORIZON = "(SELECT pg_current_snapshot() || ' ' || extract(epoch FROM now()))"
 #: before and after every place among equal ones
 _FIRST, _LAST = str(UUID(int=0)), str(UUID(int=2**128 - 1))
@@ -149,7 +148,7 @@ async def _ordered(
     connection: Connection, query: Query, clause: Where, order: Order, more_columns: str = ""
 ) -> list[_Hit]:
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS}{order.columns}{more_columns} FROM {clause.rows()} ORDER BY {order.by} LIMIT {query.count + 1}",
+        f"SELECT {COLUMNS}{order.columns}{more_columns} FROM {clause.rows()} ORDER BY {order.by} LIMIT {query.count + 1}",
         *clause.sql.arguments,
     )
     return [_Hit(order.place(row), row) for row in rows]
@@ -172,7 +171,7 @@ async def _changed(connection: Connection, indexer: Indexer, query: Query, scope
         f"AND pg_visible_in_snapshot(v.tx, {snapshot}) ORDER BY v.pat, v.id, v.ver DESC"
     )
     rows = await connection.fetch(
-        f"WITH changed AS MATERIALIZED ({changed}), old AS MATERIALIZED ({old}) SELECT {_COLUMNS}, h.old_ver, h.old_upd, "
+        f"WITH changed AS MATERIALIZED ({changed}), old AS MATERIALIZED ({old}) SELECT {COLUMNS}, h.old_ver, h.old_upd, "
         f"h.old_enc, h.old_content FROM old h JOIN {table(query.type)} r ON r.pat = h.pat AND r.id = h.id "
         f"WHERE h.op <> 'D' LIMIT {CHANGED_LIMIT + 1}",
         *sql.arguments,

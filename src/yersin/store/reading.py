@@ -25,6 +25,8 @@ class Scope(Protocol):
         """
 
 
+#: what `version_of` reads of a row `r` of a type's table
+COLUMNS = "r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat"
 #: the one row of a common table expression `m`: what rows elsewhere can be compared with, wherever they lie
 FOUND = "(SELECT m.{} FROM m)"
 
@@ -90,7 +92,7 @@ async def current(connection: Connection, type_name: str, ids: Sequence[UUID], s
     sql = Sql(r4.TYPE_NUMBER[type_name], list(ids))
     rows = await connection.fetch(
         "WITH m AS MATERIALIZED (SELECT pat, id FROM id_map WHERE type = $1 AND id = ANY($2::uuid[])) "
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM m JOIN {table(type_name)} r "
+        f"SELECT {COLUMNS} FROM m JOIN {table(type_name)} r "
         f"ON r.pat = m.pat AND r.id = m.id WHERE {scope.condition(sql, type_name, 'r')}",
         *sql.arguments,
     )
@@ -98,5 +100,5 @@ async def current(connection: Connection, type_name: str, ids: Sequence[UUID], s
 
 
 def version_of(type_name: str, record: Any) -> Version:
-    """Make a version of a row with the columns id, name, ver, upd, enc, content and pat."""
+    """Make a version of a row with the columns of `COLUMNS`."""
     return versioned(type_name, RowId(record["id"], record["name"]), record)

@@ -213,7 +213,7 @@ class Feed:
 def next_to_fill(type_name: str) -> str:
     """SQL of the next resources of the store for a view ($1) and its epoch ($2), at most $3."""
     return (
-        f"SELECT r.id, r.name, r.ver, r.upd, r.enc, r.content, r.pat FROM {table(type_name)} r "
+        f"SELECT {reading.COLUMNS} FROM {table(type_name)} r "
         f"WHERE (r.pat, r.id) > ({_BUILT.format('last_pat')}, {_BUILT.format('last_id')}) ORDER BY r.pat, r.id LIMIT $3"
     )
 
