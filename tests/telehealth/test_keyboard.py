@@ -36,6 +36,7 @@ def test_a_specialist_answers_and_meets_without_a_mouse(
     page.wait_for_url(f"**{path}")
     page.keyboard.press("a")
     expect(page.locator("form[action$='/begin'] button").first).to_be_visible()
+    page.wait_for_load_state("load")  # its scripts listen to keys from then on
     page.keyboard.press("m")
     page.wait_for_url("**/telehealth/calls/**")
     station = signed_in("tram")
