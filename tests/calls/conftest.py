@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests import browsers
-from tests.calls.far_away import HERE, SPACE, ip, lay
+from tests.calls.far_away import SPACE, here, ip, lay
 from tests.calls.small_house import Worker, on
 from tests.running import on as execute
 
@@ -105,14 +105,14 @@ def cable(calls_url: str) -> Iterator[None]:
 def both(cable: None, tmp_path: Path, start: Callable[..., Worker]) -> Iterator[tuple[Worker, Browser, Browser]]:
     """A worker, a browser here and one at the far end of the cable."""
     del cable
-    worker = start(host=HERE)
+    worker = start(host=here())
     far = tmp_path / "far-chromium"
     far.write_text(f'#!/bin/sh\nexec ip netns exec {SPACE} {browsers.CHROMIUM} "$@"\n')
     far.chmod(0o755)
     trusted = f"--unsafely-treat-insecure-origin-as-secure={worker.base}"
     with sync_playwright() as playwright:
-        here = browsers.launched(playwright, trusted)
+        near = browsers.launched(playwright, trusted)
         there = browsers.launched(playwright, trusted, program=far)
-        yield worker, here, there
-        here.close()
+        yield worker, near, there
+        near.close()
         there.close()

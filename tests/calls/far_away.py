@@ -6,6 +6,7 @@ server, test_ladder.py the ladder's decisions.
 
 from __future__ import annotations
 
+import json
 import subprocess
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from tests.calls.small_house import Worker
 from tests.calls.test_browser import enter
 
-SPACE, HERE, THERE = "yersin-cut", "10.231.77.1", "10.231.77.2"
+SPACE, SPARE, THERE = "yersin-cut", "10.231.77.1", "10.231.77.2"
 NEAR_END, FAR_END = "yersin-a", "yersin-b"
 #: milliseconds that are given where the cable is cut or thin
 SLOW = 90_000
@@ -23,14 +24,36 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
+def here() -> str:
+    """Address of this machine that the far end speaks to: one it has anyway, where it has one.
+
+    Browsers here would take a new one for another network, and break off what they are loading.
+    """
+    listed = subprocess.run(["ip", "-4", "-json", "addr"], check=True, capture_output=True).stdout
+    found = [a["local"] for link in json.loads(listed) for a in link["addr_info"] if a["scope"] == "global"]
+    return next(iter(found), SPARE)
+
+
 def lay() -> None:
-    """Lay the cable."""
+    """Lay the cable. Neither end gives itself an address, which would come seconds later and be another network too."""
+    near = here()
     ip("link", "add", NEAR_END, "type", "veth", "peer", "name", FAR_END, "netns", SPACE)
-    ip("addr", "add", f"{HERE}/24", "dev", NEAR_END)
+    ip("link", "set", NEAR_END, "addrgenmode", "none")
+    ip("-n", SPACE, "link", "set", FAR_END, "addrgenmode", "none")
+    if near == SPARE:
+        ip("addr", "add", f"{SPARE}/24", "dev", NEAR_END)
     ip("link", "set", NEAR_END, "up")
-    ip("-n", SPACE, "addr", "add", f"{THERE}/24", "dev", FAR_END)
+    ip("-n", SPACE, "addr", "add", THERE, "dev", FAR_END)
     ip("-n", SPACE, "link", "set", "lo", "up")
+    plug()
+    ip("route", "replace", THERE, "dev", NEAR_END, "src", near)
+
+
+def plug() -> None:
+    """Put the cable in at the far end, which knows one way and one place only."""
     ip("-n", SPACE, "link", "set", FAR_END, "up")
+    ip("-n", SPACE, "route", "replace", here(), "dev", FAR_END)
+    ip("-n", SPACE, "route", "replace", "default", "dev", FAR_END)
 
 
 def thin(rate: str) -> bool:

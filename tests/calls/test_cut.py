@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.calls.far_away import FAR_END, SLOW, SPACE, ip, opened, thin, whole
+from tests.calls.far_away import FAR_END, SLOW, SPACE, ip, opened, plug, thin, whole
 from tests.calls.small_house import Worker, on
 from tests.calls.test_browser import PATIENT, sees
 
@@ -31,7 +31,7 @@ def test_a_call_cut_off_for_half_a_minute_resumes_by_itself(
     expect(doctor.locator(".tile canvas.frozen")).to_be_visible()
     expect(station.locator("[data-no-line]")).to_be_visible(timeout=PATIENT)
     time.sleep(max(0, cut + 30 - time.monotonic()))
-    ip("-n", SPACE, "link", "set", FAR_END, "up")
+    plug()
     expect(station.locator("[data-no-line]")).to_be_hidden(timeout=SLOW)
     expect(doctor.locator(".tile canvas.frozen")).to_be_hidden(timeout=SLOW)
     for page in (doctor, station):
