@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from playwright.sync_api import expect
 from tests import browsers
 
 ROOT = Path(__file__).parents[2]
@@ -198,3 +199,42 @@ def test_no_page_reports_an_error_or_asks_another_host(open_page, browser, addre
     context.close()
     assert troubles == []
     assert all(url.startswith((address, "data:")) for url in seen)
+
+
+def _losing(context, *, times):
+    """Let the network drop the shell's script so many times, as a phone does that changes its network."""
+    left = [times]
+
+    def answer(route):
+        left[0] -= 1
+        route.abort("internetdisconnected") if left[0] >= 0 else route.continue_()
+
+    context.route("**/web/main-*.js", answer)
+
+
+@pytest.fixture
+def losing_page(browser, address):
+    with browser.new_context(viewport={"width": 390, "height": 768}) as context:
+        context.add_cookies([{"name": "who", "value": "nurse", "url": address}])
+        yield context, context.new_page()
+
+
+def test_a_page_that_lost_its_script_on_the_way_fetches_it_again(losing_page, address):
+    context, page = losing_page
+    _losing(context, times=2)
+    page.goto(f"{address}/design")
+    page.wait_for_function("() => window.htmx !== undefined")
+    expect(page.locator("#missing-part")).to_be_hidden()
+
+
+def test_what_someone_typed_is_not_thrown_away_for_a_lost_script(losing_page, address):
+    context, page = losing_page
+    _losing(context, times=2)
+    page.goto(f"{address}/form", wait_until="commit")
+    expect(page.locator("#missing-part")).to_be_visible()
+    field = page.locator("main input[type=text]").first
+    field.fill("Nguyễn Thị Lan")
+    fetched = "() => performance.getEntriesByType('resource').filter(r => r.initiatorType === 'fetch' && r.responseStatus).length > 0"
+    page.wait_for_function(fetched)
+    expect(field).to_have_value("Nguyễn Thị Lan")
+    expect(page.locator("#missing-part").get_by_role("link")).to_be_visible()
