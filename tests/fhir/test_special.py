@@ -64,6 +64,15 @@ def derived(kind: str, *bases: str, origin: str = "Organization-name") -> Any:
     }  # fmt: skip
 
 
+def searched(name: str, kind: str, of: str = "Patient") -> Any:
+    asked = {"name": "x", "definition": f"http://hl7.org/fhir/SearchParameter/{name}", "type": kind}
+    return {
+        "resourceType": "CapabilityStatement", "status": "draft", "date": "2026", "kind": "requirements", "format": ["json"],
+        "fhirVersion": "4.0.1", "description": "x",
+        "rest": [{"mode": "server", "resource": [{"type": of, "searchParam": [asked]}]}],
+    }  # fmt: skip
+
+
 def bundled(kind: str, **resource: Any) -> Any:
     more = {"batch-response": {"response": {"status": "200"}}, "searchset": {"search": {"mode": "match"}}}
     return {"resourceType": "Bundle", "type": kind, "entry": [{"resource": resource, **more.get(kind, {})}]}
@@ -130,6 +139,8 @@ def is_sure(body: Any) -> bool:
         (derived("token", "Organization"), "SearchParameter.type"),
         (derived("string", "Organization", "Patient"), "SearchParameter.base[1]"),
         (derived("token", "Observation", origin="clinical-patient"), "SearchParameter.type"),
+        (searched("Patient-identifier", "date"), "CapabilityStatement.rest[0].resource[0].searchParam[0].type"),
+        (searched("clinical-patient|4.0.1", "number", "Condition"), "CapabilityStatement.rest[0].resource[0].searchParam[0].type"),
         ({**SEEN, "component": [{"code": {"text": "x"}, "referenceRange": [{"age": {"low": {"value": 1}}}]}]},
          "Observation.component[0].referenceRange[0]"),
         ({**QUESTIONS, "item": [item("1", "", {"linkId": "2", "type": "display", "required": True})]},
@@ -181,6 +192,10 @@ def test_what_words_allow_is_told_at_a_glance(body: Any) -> None:
         refer("urn:x", type="Patient"),
         {"resourceType": "Basic", "code": {"text": "x"}, "extension": [{"url": "urn:x", "valueReference": {"reference": "#c"}}],
          "contained": [{**CONDITION, "id": "c", "evidence": [{"detail": [{"reference": "#"}]}]}]},
+        *(searched(*each) for each in (
+            ("Patient-identifier", "token"), ("Patient-identifier", "string"), ("clinical-patient", "reference", "Condition"),
+            ("nothing-known", "date"),
+        )),
         derived("string", "Organization"),
         derived("string", "Patient", origin="nothing-known"),
         bundled("collection", resourceType="Organization", name="x"),

@@ -1,12 +1,13 @@
-"""What FHIR says in words of profiles and search parameters.
+"""What FHIR says in words of profiles, search parameters and statements of what a server can do.
 
-Sources: https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/searchparameter.html
+Sources: https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/searchparameter.html,
+https://hl7.org/fhir/R4/capabilitystatement.html
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yersin.fhir import r4
@@ -20,6 +21,8 @@ JSON = Mapping[str, Any]
 _ROOT = re.compile(r"(?<![\w.'/])([A-Z][A-Za-z]+)(?=\.)")
 #: addresses of R4's own parameters: the type, or what several types have in common, then the code
 _PARAMETERS = "http://hl7.org/fhir/SearchParameter/"
+#: kinds of parameters that are asked with a text as it stands; R4's own statements name one for the other
+_OF_WORDS = frozenset({"token", "string", "uri", "reference"})
 #: what these elements hold is of another type each time
 _ABSTRACT = frozenset({"Resource", "DomainResource", "Element", "BackboneElement"})
 
@@ -80,12 +83,8 @@ def judge_parameter(value: JSON, place: str, found: Findings) -> None:
 def _derived(value: JSON, place: str, found: Findings) -> None:
     """What is derived from a parameter of R4 is consistent with it: of its type, and of its bases."""
     url = split(str(value.get("derivedFrom", "")))[0]
-    stem, _, code = url.removeprefix(_PARAMETERS).partition("-")
-    if not url.startswith(_PARAMETERS):
-        return
     bases = [str(each) for each in value.get("base") or ()]
-    of_origin = [stem] if stem in r4.TYPE_NUMBER else bases
-    kinds = {known.kind for each in of_origin if (known := built_in(each).get(code))}
+    stem, kinds = _published(url, bases)
     if not kinds:
         return
     if value.get("type") not in kinds:
@@ -97,6 +96,32 @@ def _derived(value: JSON, place: str, found: Findings) -> None:
         if stem in r4.TYPE_NUMBER and base != stem:
             words = f"{url} is a parameter of {stem}; what is derived from it has no base {base}"
             found.add("business-rule", f"{place}.base[{number}]", words)
+
+
+def _published(url: str, types: Sequence[str]) -> tuple[str, set[str]]:
+    """Type, or what several types have in common, of a parameter of R4 by its address, and of which kinds it is for `types`."""
+    stem, _, code = url.removeprefix(_PARAMETERS).partition("-")
+    if not url.startswith(_PARAMETERS):
+        return "", set()
+    owners = [stem] if stem in r4.TYPE_NUMBER else types
+    return stem, {known.kind for each in owners if (known := built_in(each).get(code))}
+
+
+def judge_capabilities(value: JSON, place: str, found: Findings) -> None:
+    """Judge what a server can do: parameters to search by are of the kind that R4 defines."""
+    for number, rest in enumerate(value.get("rest") or ()):
+        for n, resource in enumerate(rest.get("resource") or ()):
+            _kinds_of_parameters(resource, [str(resource.get("type"))], f"{place}.rest[{number}].resource[{n}]", found)
+        _kinds_of_parameters(rest, [], f"{place}.rest[{number}]", found)
+
+
+def _kinds_of_parameters(value: JSON, types: Sequence[str], place: str, found: Findings) -> None:
+    for number, each in enumerate(value.get("searchParam") or ()):
+        url, kind = split(str(each.get("definition", "")))[0], each.get("type")
+        kinds = _published(url, types)[1]
+        if kinds and kind not in (kinds | _OF_WORDS if kinds & _OF_WORDS else kinds):
+            words = f"{url} is of type {' or '.join(sorted(kinds))}, not {kind}"
+            found.add("business-rule", f"{place}.searchParam[{number}].type", words)
 
 
 def _type_profiles(value: JSON, place: str, found: Findings, library: Library) -> None:

@@ -17,7 +17,7 @@ from yersin.fhir.path import CannotEvaluate, Node, NotFHIRPath, compiled
 from .addresses import is_absolute, is_system, judge_system
 from .bundles import judge_bundle
 from .conditions import judge_conditions
-from .defining import judge_parameter, judge_structure
+from .defining import judge_capabilities, judge_parameter, judge_structure
 from .findings import Findings
 from .library import Library
 from .snomed import is_expression, is_snomed
@@ -27,7 +27,9 @@ Surely = Callable[[Any], bool]
 #: systems whose codes FHIR itself publishes
 PUBLISHED = ("http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/")
 #: types of which so much is said in words that only the judge can tell
-IN_WORDS = frozenset({"Bundle", "CodeSystem", "ValueSet", "StructureDefinition", "SearchParameter", "Questionnaire"})
+IN_WORDS = frozenset({
+    "Bundle", "CapabilityStatement", "CodeSystem", "ValueSet", "StructureDefinition", "SearchParameter", "Questionnaire",
+})  # fmt: skip
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
 #: vital signs by their codes of SNOMED CT, and the codes of LOINC that R4 asks for
@@ -57,6 +59,8 @@ def judge_special(node: Node, place: str, found: Findings, library: Library) -> 
     match node.kind.name:
         case "Bundle":
             judge_bundle(node, place, found)
+        case "CapabilityStatement":
+            judge_capabilities(node.value, place, found)
         case "CodeSystem":
             _code_system(node.value, place, found)
         case "ValueSet":
