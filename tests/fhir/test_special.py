@@ -136,6 +136,8 @@ def is_sure(body: Any) -> bool:
         (amount("°C"), "Patient.extension[0].value.code"),
         (amount("{nhịp}/min"), "Patient.extension[0].value.code"),
         (amount("#/min"), "Patient.extension[0].value.code"),
+        (amount("fmm[Hg]"), "Patient.extension[0].value.code"),
+        (amount("10*3.mk[iU]2{x}/mL"), "Patient.extension[0].value.code"),
         (derived("token", "Organization"), "SearchParameter.type"),
         (derived("string", "Organization", "Patient"), "SearchParameter.base[1]"),
         (derived("token", "Observation", origin="clinical-patient"), "SearchParameter.type"),
@@ -174,7 +176,8 @@ def test_what_words_forbid_is_found_and_never_sure(body: Any, place: str) -> Non
         condition(clinicalStatus={"coding": [{"system": "http://x.org", "code": "active"}]}),
         *({**PATIENT, "extension": [{"url": "urn:x", "valueCanonical": each}]}
           for each in (WHOLE, f"{BASE}x|1", "#c", "Questionnaire/gcs", "Library/a|1")),
-        *map(amount, ("mm[Hg]", "10*3/uL", "{nhip}/min", "[in_i'Hg]", "10^9/L", "%", "ea")),
+        *map(amount, ("mm[Hg]", "10*3/uL", "{nhip}/min", "[in_i'Hg]", "10^9/L", "%", "ea", "dam[Hg]", "Gi[iU]/(8.h)", "dB[V]",
+                       "cm[H2O]/(L/s)", "m[IU]/mL", "10*6.[iU]", "/m[Hg]")),
     ],
     ids=str,
 )  # fmt: skip

@@ -65,6 +65,9 @@ _DERIVED = {
 _SHIFTED = {"Cel": (Decimal(1), Decimal("273.15")), "[degF]": (Decimal(5) / 9, Decimal("459.67") * 5 / 9)}
 _ATOM = re.compile(r"(10[*^]|(?:\[[^\]]*\]|[^\s/.(){}\[\]\d+-])+)([+-]?\d+)?|(\d+)")
 _ANNOTATION = re.compile(r"\{[^}]*\}")
+#: metric units that end in a bracket: they take one prefix, and no other unit ends as they do
+_ENDS = tuple(name for name in (*_METRIC_BASES, *(each[1:] for each in _DERIVED if each[0] == "*")) if name[-1] == "]")
+_PARTS = re.compile(r"[./()]").split
 _DEPTH = 12
 _LENGTH = 120
 
@@ -90,9 +93,17 @@ Meaning = tuple[Decimal, dict[str, int]]
 
 
 @lru_cache(maxsize=4096)
-def is_formed(text: str) -> bool:
-    """Whether a text has only characters that units of UCUM have; what they mean may be unknown."""
-    return _FORMED(text) is not None
+def flaw(text: str) -> str:
+    """Tell why a text is surely no unit of UCUM; empty where it is one, or may be one that the table lacks."""
+    if not _FORMED(text):
+        return "has characters that no unit of UCUM has"
+    for part in _PARTS(_ANNOTATION.sub("", text)) if "]" in text else ():
+        name = part.rstrip("+-0123456789")
+        for end in _ENDS:
+            before = name.removesuffix(end)
+            if before != name and before.isalpha() and before not in _PREFIXES and before not in _BINARY:
+                return f"has {before} before {end}; UCUM knows no such prefix"
+    return ""
 
 
 def unit(text: str) -> Unit | None:

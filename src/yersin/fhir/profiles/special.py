@@ -228,8 +228,8 @@ def _quantity(value: JSON, place: str, found: Findings) -> None:
     code = value.get("code")
     if value.get("system") != ucum.SYSTEM or not isinstance(code, str):
         return
-    if not ucum.is_formed(code):
-        found.add("code-invalid", f"{place}.code", f"{code[:80]!r} has characters that no unit of UCUM has")
+    if flaw := ucum.flaw(code):
+        found.add("code-invalid", f"{place}.code", f"{code[:80]!r} {flaw}")
     elif ucum.unit(code) is None:
         found.add("code-invalid", f"{place}.code", f"{code[:80]!r} is no unit of UCUM that is known here", "warning")
 
@@ -281,7 +281,6 @@ ELEMENTS: Mapping[str, Callable[[JSON, str, Findings], None]] = {
 #: a character behind a tag that is neither a blank nor the beginning of a tag or entity
 _SHOWN = re.compile(r">\s*[^<\s&]").search
 _is_snomed = lru_cache(4096)(is_snomed)
-_is_unit = lru_cache(4096)(ucum.is_formed)
 
 
 def surely_special(type_name: str) -> Surely | None:
@@ -312,7 +311,7 @@ def _surely_quantity(quantity: Any) -> bool:
     system, code = quantity.system, quantity.code
     if system is None:
         return True
-    return is_system(system) and (system != ucum.SYSTEM or code is None or _is_unit(code))
+    return is_system(system) and (system != ucum.SYSTEM or code is None or not ucum.flaw(code))
 
 
 _SURELY: Mapping[str, Surely] = {
