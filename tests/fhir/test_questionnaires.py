@@ -27,8 +27,12 @@ FORM: Any = {
         {"linkId": "told", "type": "display"},
         {"linkId": "pills", "type": "group", "repeats": True, "item": [{"linkId": "pill", "type": "string", "required": True}]},
         {"linkId": "once", "type": "group", "item": [{"linkId": "when", "type": "date"}]},
+        {"linkId": "how often", "type": "choice", "answerValueSet": "#often"},
     ],
 }  # fmt: skip
+OFTEN: Any = {"resourceType": "ValueSet", "id": "often"}
+LISTED: Any = {"system": "urn:o", "concept": [{"code": "never"}, {"code": "daily"}]}
+EXPANDED: Any = {"contains": [{"abstract": True, "code": "x", "contains": [{"system": "urn:o", "code": "daily"}]}]}
 
 
 def member(system: str, code: str, value_set: str) -> bool | None:
@@ -100,3 +104,38 @@ def test_what_is_required_may_be_missing_until_it_is_completed() -> None:
 def test_what_was_not_to_be_asked_and_another_order_are_warnings() -> None:
     assert judged(NAME, item("cigarettes", {"valueInteger": 1})) == [("warning", "R.item[1]")]
     assert judged(item("smokes", {"valueBoolean": False}), NAME) == [("warning", "R")]
+
+
+def often(code: str, *, asked: Any = None, given: Any = None) -> list[tuple[str, str]]:
+    """Judge an answer out of a value set that is contained in the questionnaire or the response."""
+    found = Findings()
+    response = {
+        "item": [item("how often", {"valueCoding": {"system": "urn:o", "code": code}})],
+        "contained": [given or {}],
+    }
+    judge_response(response, {**FORM, "contained": [asked or {}]}, "R", found, member)
+    return [(issue.severity, issue.expression) for issue in found.issues]
+
+
+@pytest.mark.parametrize(
+    "more", [{"compose": {"include": [LISTED]}}, {"expansion": EXPANDED}, {"expansion": {**EXPANDED, "total": 2}}]
+)
+def test_answers_are_out_of_a_contained_value_set_that_lists_its_codes(more: Any) -> None:
+    inside = {**OFTEN, **more}
+    for place in ({"asked": inside}, {"given": inside}):
+        assert often("daily", **place) == []
+        assert often("x", **place) == [("error", "R.item[0].answer[0]")]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"compose": {"include": [{"system": "urn:o"}]}},
+        {"compose": {"include": [LISTED], "exclude": [LISTED]}},
+        {"compose": {"include": [{**LISTED, "valueSet": ["urn:v"]}]}},
+        {"expansion": {**EXPANDED, "total": 3}},
+    ],
+)
+def test_a_contained_value_set_that_lists_not_all_is_told_of(more: Any) -> None:
+    assert often("x", asked={**OFTEN, **more}) == [("warning", "R.item[0].answer[0]")]

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from . import values
 from .findings import Findings
+from .listed import listed
 
 JSON = Mapping[str, Any]
 #: whether a code is in a value set; None where that is not known
@@ -38,12 +39,14 @@ _TYPES = {
 
 def judge_response(response: JSON, questionnaire: JSON, place: str, found: Findings, member: Member) -> None:
     """Judge a response by its questionnaire."""
-    _Answers(response, found, member).items(questionnaire, response, place)
+    _Answers(response, questionnaire, found, member).items(questionnaire, response, place)
 
 
 class _Answers:
-    def __init__(self, response: JSON, found: Findings, member: Member) -> None:
+    def __init__(self, response: JSON, questionnaire: JSON, found: Findings, member: Member) -> None:
         self._response = response
+        #: contained in the questionnaire; in the response where the questionnaire is contained itself
+        self._contained = [*(questionnaire.get("contained") or ()), *(response.get("contained") or ())]
         self._found = found
         self._member = member
         self._is_done = response.get("status") in _DONE
@@ -130,13 +133,21 @@ class _Answers:
         url = asked.get("answerValueSet")
         if not isinstance(url, str) or name != "Coding" or not value.get("code"):
             return
-        told = None if url.startswith("#") else self._member(str(value.get("system", "")), str(value["code"]), url)
+        told = self._is_in(str(value.get("system", "")), str(value["code"]), url)
         if told is False:
             self._found.add("code-invalid", place, f"{_shown(value)} is not in {url}")
         elif told is None:
             self._found.add(
                 "not-supported", place, f"Whether {_shown(value)} is in {url} cannot be told here", "warning"
             )
+
+    def _is_in(self, system: str, code: str, url: str) -> bool | None:
+        """Whether a code is in a value set, which may be contained; None where that is not known."""
+        if not url.startswith("#"):
+            return self._member(system, code, url)
+        inside: JSON = next((each for each in self._contained if each.get("id") == url[1:]), {})
+        codes = listed(inside) if inside.get("resourceType") == "ValueSet" else None
+        return None if codes is None else (system, code) in codes
 
     # --- what is enabled ---------------------------------------------------------------------------------------
 
