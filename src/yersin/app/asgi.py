@@ -25,7 +25,7 @@ from yersin.settings import Settings
 from yersin.web.frame import Frame
 from yersin.web.site import assemble
 
-from . import developers, drafts, entrance, failures, health
+from . import developers, drafts, entrance, failures, health, telling
 from .asking import AccessMiddleware, ApiAsker
 from .ground import opened
 from .rooms import ROOMS
@@ -102,7 +102,12 @@ class Application:
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
-        async with self._open():
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._open())
+            except Exception as error:  # noqa: BLE001 - whatever it is is told in words
+                await send({"type": "lifespan.startup.failed", "message": "\n".join(telling.words(error))})
+                return
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
