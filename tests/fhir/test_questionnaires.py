@@ -139,3 +139,70 @@ def test_answers_are_out_of_a_contained_value_set_that_lists_its_codes(more: Any
 )
 def test_a_contained_value_set_that_lists_not_all_is_told_of(more: Any) -> None:
     assert often("x", asked={**OFTEN, **more}) == [("warning", "R.item[0].answer[0]")]
+
+
+def limited(kind: str, limits: Any, *answers: Any, **more: Any) -> list[tuple[str, str]]:
+    """Judge answers to a question with limits, each an extension."""
+    extensions = [{"url": f"http://hl7.org/fhir/StructureDefinition/{name}", **value} for name, value in limits]
+    asked = {"linkId": "q", "type": kind, "repeats": True, "extension": extensions, **more}
+    found = Findings()
+    response = {"status": "completed", "item": [item("q", *answers)]}
+    judge_response(response, {"item": [asked]}, "R", found, member)
+    return [(issue.severity, issue.expression.removeprefix("R.item[0].")) for issue in found.issues]
+
+
+A = {"valueCoding": {"system": "urn:o", "code": "a"}}
+B = {"valueCoding": {"system": "urn:o", "code": "b"}}
+ALONE = {
+    **A,
+    "extension": [
+        {"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-optionExclusive", "valueBoolean": True}
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "limit", "right", "wrong"),
+    [
+        ("integer", "minValue", {"valueInteger": 2}, {"valueInteger": 2}, {"valueInteger": 1}),
+        ("decimal", "maxValue", {"valueDecimal": 2.5}, {"valueDecimal": 2.5}, {"valueDecimal": 2.51}),
+        ("date", "maxValue", {"valueDate": "2026"}, {"valueDate": "2026-05-01"}, {"valueDate": "2027"}),
+        ("decimal", "maxDecimalPlaces", {"valueInteger": 1}, {"valueDecimal": 20.5}, {"valueDecimal": 0.25}),
+        ("attachment", "mimeType", {"valueCode": "image/png"}, {"valueAttachment": {"contentType": "image/png"}},
+         {"valueAttachment": {"contentType": "image/gif"}}),
+        ("reference", "questionnaire-referenceResource", {"valueCode": "Patient"}, {"valueReference": {"reference": "Patient/1"}},
+         {"valueReference": {"reference": "Group/1"}}),
+        ("reference", "questionnaire-referenceResource", {"valueCode": "Patient"},
+         {"valueReference": {"reference": "http://x.org/Patient/1"}}, {"valueReference": {"type": "Group", "reference": "urn:x"}}),
+    ],
+)  # fmt: skip
+def test_limits_of_a_question_hold_for_its_answers(kind: str, name: str, limit: Any, right: Any, wrong: Any) -> None:
+    assert limited(kind, [(name, limit)], right) == []
+    assert limited(kind, [(name, limit)], right, wrong) == [("error", "answer[1]")]
+
+
+def test_the_number_of_answers_has_limits() -> None:
+    limits = [("questionnaire-minOccurs", {"valueInteger": 2}), ("questionnaire-maxOccurs", {"valueInteger": 3})]
+    for count, places in ((1, [("error", "answer")]), (2, []), (3, []), (4, [("error", "answer")])):
+        assert limited("boolean", limits, *[{"valueBoolean": True}] * count) == places
+
+
+def test_an_option_that_stands_alone_is_the_only_answer() -> None:
+    assert limited("choice", [], A, answerOption=[ALONE, B]) == []
+    assert limited("choice", [], A, B, answerOption=[ALONE, B]) == [("error", "answer")]
+    assert limited("choice", [], A, B, answerOption=[A, B]) == []
+
+
+def test_questions_of_other_types_list_their_answers_too() -> None:
+    options = [{"valueDate": "2026-01-01"}, {"valueDate": "2026-01-02"}]
+    assert limited("date", [], {"valueDate": "2026-01-02"}, answerOption=options) == []
+    assert limited("date", [], {"valueDate": "2026-01-03"}, answerOption=options) == [("error", "answer[0]")]
+
+
+@pytest.mark.parametrize(
+    "name", ["minValue", "maxDecimalPlaces", "mimeType", "questionnaire-minOccurs", "questionnaire-maxOccurs"]
+)
+@pytest.mark.parametrize("limit", [{}, {"valueString": "x"}, {"valueCoding": {"display": "x"}}])
+def test_a_limit_that_means_nothing_limits_nothing(name: str, limit: Any) -> None:
+    assert limited("decimal", [(name, limit)], {"valueDecimal": 1.5}) == []
+    assert limited("attachment", [("minValue", limit)], {"valueAttachment": {"title": "x"}}) == []

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from . import values
 from .findings import Findings
+from .limits import judge_limits, judge_number
 from .listed import listed
 
 JSON = Mapping[str, Any]
@@ -30,6 +31,10 @@ class Questionnaires(Protocol):
 
 
 _DONE = frozenset({"completed", "amended"})
+#: types of questions that may list what can be answered (que-5)
+_OPTIONAL = frozenset({
+    "choice", "open-choice", "decimal", "integer", "date", "dateTime", "time", "string", "quantity",
+})  # fmt: skip
 _TYPES = {
     "boolean": "Boolean", "decimal": "Decimal", "integer": "Integer", "date": "Date", "dateTime": "DateTime", "time": "Time",
     "string": "String", "text": "String", "url": "Uri", "attachment": "Attachment", "reference": "Reference",
@@ -105,6 +110,7 @@ class _Answers:
             self._found.add(
                 "structure", f"{place}.answer", f"{asked.get('linkId')!r} has {len(answers)} answers; one is right"
             )
+        judge_number(asked, answers, place, self._found, is_done=self._is_done and enabled)
         for number, answer in enumerate(answers):
             where = f"{place}.answer[{number}]"
             self._answer(asked, answer, where)
@@ -123,7 +129,8 @@ class _Answers:
         longest = asked.get("maxLength")
         if isinstance(value, str) and isinstance(longest, int) and len(value) > longest:
             self._found.add("too-long", place, f"The answer has {len(value)} characters; {longest} are allowed")
-        if kind in ("choice", "open-choice") and not (kind == "open-choice" and name == "String"):
+        judge_limits(asked, value, place, self._found)
+        if kind in _OPTIONAL and not (kind == "open-choice" and name == "String"):
             self._option(asked, name, value, place)
 
     def _option(self, asked: JSON, name: str, value: Any, place: str) -> None:
