@@ -206,3 +206,16 @@ def test_questions_of_other_types_list_their_answers_too() -> None:
 def test_a_limit_that_means_nothing_limits_nothing(name: str, limit: Any) -> None:
     assert limited("decimal", [(name, limit)], {"valueDecimal": 1.5}) == []
     assert limited("attachment", [("minValue", limit)], {"valueAttachment": {"title": "x"}}) == []
+
+
+def test_a_required_group_is_not_empty_where_something_is_asked_in_it() -> None:
+    text: Any = {"linkId": "a", "type": "string"}
+    silent = ({**text, "type": "display"}, {**text, "enableWhen": [SMOKES]})
+    for inside, status, more, count in (
+        (text, "completed", {}, 1), (text, "in-progress", {}, 0), (text, "completed", {"item": [item("a")]}, 0),
+        *((each, "completed", {}, 0) for each in silent),
+    ):  # fmt: skip
+        asked = {"item": [{"linkId": "q", "type": "group", "required": True, "item": [inside]}]}
+        found = Findings()
+        judge_response({"status": status, "item": [item("q", **more)]}, asked, "R", found, member)
+        assert [issue.expression for issue in found.issues] == ["R.item[0]"] * count

@@ -90,14 +90,17 @@ class _Answers:
             )
         for item, where in given:
             if kind in ("group", "display"):
-                self._without_answer(asked, item, where)
+                self._without_answer(asked, item, where, enabled=enabled)
             else:
                 self._question(asked, item, where, enabled=enabled)
 
-    def _without_answer(self, asked: JSON, item: JSON, place: str) -> None:
+    def _without_answer(self, asked: JSON, item: JSON, place: str, *, enabled: bool) -> None:
         if item.get("answer"):
             words = f"The item {asked.get('linkId')!r} is a {asked.get('type')} and has no answers"
             self._found.add("structure", f"{place}.answer", words)
+        needed = asked.get("required") and self._is_done and enabled and not item.get("item")
+        if needed and any(each.get("type") != "display" and self._is_enabled(each) for each in asked.get("item") or ()):
+            self._found.add("required", place, f"The group {asked.get('linkId')!r} is required and empty")
         self.items(asked, item, place)
 
     def _question(self, asked: JSON, item: JSON, place: str, *, enabled: bool) -> None:
