@@ -106,11 +106,11 @@ def test_what_was_not_to_be_asked_and_another_order_are_warnings() -> None:
     assert judged(item("smokes", {"valueBoolean": False}), NAME) == [("warning", "R")]
 
 
-def often(code: str, *, asked: Any = None, given: Any = None) -> list[tuple[str, str]]:
+def often(code: str, system: str = "urn:o", *, asked: Any = None, given: Any = None) -> list[tuple[str, str]]:
     """Judge an answer out of a value set that is contained in the questionnaire or the response."""
     found = Findings()
     response = {
-        "item": [item("how often", {"valueCoding": {"system": "urn:o", "code": code}})],
+        "item": [item("how often", {"valueCoding": {"system": system, "code": code}})],
         "contained": [given or {}],
     }
     judge_response(response, {**FORM, "contained": [asked or {}]}, "R", found, member)
@@ -122,9 +122,11 @@ def often(code: str, *, asked: Any = None, given: Any = None) -> list[tuple[str,
 )
 def test_answers_are_out_of_a_contained_value_set_that_lists_its_codes(more: Any) -> None:
     inside = {**OFTEN, **more}
-    for place in ({"asked": inside}, {"given": inside}):
+    places: tuple[dict[str, Any], ...] = ({"asked": inside}, {"given": inside})
+    for place in places:
         assert often("daily", **place) == []
-        assert often("x", **place) == [("error", "R.item[0].answer[0]")]
+        assert often("daily", "urn:x", **place) == often("x", **place) == [("error", "R.item[0].answer[0]")]
+        assert often("daily", "", **place) == [("warning", "R.item[0].answer[0]")]
 
 
 @pytest.mark.parametrize(

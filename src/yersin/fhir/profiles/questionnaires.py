@@ -157,7 +157,11 @@ class _Answers:
             return self._member(system, code, url)
         inside: JSON = next((each for each in self._contained if each.get("id") == url[1:]), {})
         codes = listed(inside) if inside.get("resourceType") == "ValueSet" else None
-        return None if codes is None else (system, code) in codes
+        if codes is None:
+            return None
+        if not system and any(code == each for _, each in codes):
+            return None  # the code alone does not tell, and published answers leave its system out
+        return (system, code) in codes
 
     # --- what is enabled ---------------------------------------------------------------------------------------
 
