@@ -20,7 +20,7 @@ from yersin.api.bulk import commanding
 from yersin.api.bulk.jobs import Job
 from yersin.api.importing import Finding, Importer, Report
 from yersin.db import embedded
-from yersin.guard import origins
+from yersin.guard import origins, proving, sealing
 from yersin.guard.access import Access, Ground
 from yersin.guard.tokens import Tokens
 from yersin.guard.who import system
@@ -31,7 +31,7 @@ from yersin.terminology.loaded import Reader
 from yersin.terminology.loaded import load as load_file
 from yersin.views import exporting as views_exporting
 
-from . import demonstration, importing, logs, serving, telling, working
+from . import demonstration, importing, logs, serving, telling, upkeep, working
 from .ground import opened, prepared
 
 #: what a message quotes, and what a conditional reference asks for
@@ -244,6 +244,38 @@ def token(scope: str, ttl: str, name: str) -> None:
 async def _token(settings: Settings, scope: str, seconds: int, name: str) -> None:
     async with _ground(settings) as ground:
         click.echo(Tokens(ground.keys).make(scope, seconds, name))
+
+
+@command.command(name="verify-audit")
+@click.option(
+    "--heads",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of heads; that of the data folder by itself.",
+)
+def verify_audit(heads: Path | None) -> None:
+    """Prove that no row of the audit was changed, removed or put in. Example: yersin verify-audit --heads /mnt/safe/audit-heads
+
+    Ends with 1 where one was, and names the first.
+    """
+    settings = _settings()
+    folder = heads or settings.data_dir / upkeep.HEADS
+    if heads is not None and not heads.is_dir():
+        raise click.BadParameter(f"there is no folder {heads}", param_hint="--heads")
+    _run(_verify_audit(settings, folder))
+
+
+async def _verify_audit(settings: Settings, folder: Path) -> None:
+    def tell(rows: int) -> None:
+        click.echo(f"\r{rows:,} rows", nl=False, err=True)
+
+    heads = sealing.copied(folder)
+    async with _ground(settings) as ground, ground.database.acquire() as connection:
+        proof = await proving.prove(connection, sealing.private_key(ground.keys).public_key(), heads, tell)
+    click.echo(err=True)
+    for line in telling.of_proof(proof, len(heads)):
+        click.echo(line)
+    if proof.first_break is not None:
+        sys.exit(1)
 
 
 @command.group(name="origins")

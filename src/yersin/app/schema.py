@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from yersin.api import bulk, importing, subscriptions
 from yersin.db.migrate import Step
-from yersin.guard import accounts, audit, care, extending, keys, origins, sessions
+from yersin.guard import accounts, audit, care, extending, keys, origins, sealing, sessions
 from yersin.store import content, indexes, schema
 from yersin.terminology import schema as terminology
 from yersin.views import tables as views
@@ -28,6 +28,7 @@ STEPS = (
             *bulk.STEPS,
             *subscriptions.STEPS,
             *origins.STEPS,
+            *sealing.STEPS,
             *terminology.STEPS,
             Step(number=75, name="store_long_spans", sql=indexes.ddl()),
             Step(number=76, name="guard_search_parameters", sql=extending.DDL),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_network
 
 from yersin import settings
 from yersin.api.bulk import Exporter
 from yersin.api.subscriptions import Deliverer, Follower
 from yersin.api.subscriptions.outgoing import Caller
-from yersin.guard import audit, reindexing
+from yersin.guard import audit, reindexing, sealing
 from yersin.guard.access import Ground
 from yersin.jobs.periodic import Task
 
@@ -21,6 +22,8 @@ CLEARING = (
 )
 
 
+#: folder of the data folder that heads of the audit are copied to
+HEADS = "audit-heads"
 #: audit rows filed at once; fewer wait for the next second, for they are found before they are filed
 _FILED = 20_000
 
@@ -33,6 +36,30 @@ def filing(ground: Ground) -> Task:
             return await audit.file_patients(connection, _FILED) == _FILED
 
     return Task(name="audit.filing", every=1.0, work=work)
+
+
+def chaining(ground: Ground) -> Task:
+    """Seal new audit rows, every second."""
+
+    async def work() -> bool:
+        async with ground.database.transaction() as connection:
+            return await sealing.seal(connection, ground.keys) == sealing.LARGEST
+
+    return Task(name="audit.sealing", every=1.0, work=work)
+
+
+def copying(ground: Ground) -> Task:
+    """Copy the newest head of the audit out, every minute."""
+    folder = settings.read().data_dir / HEADS
+
+    async def work() -> bool:
+        async with ground.database.acquire() as connection:
+            head = await sealing.newest(connection)
+        if head is not None:
+            await asyncio.to_thread(sealing.copy_out, folder, head, sealing.private_key(ground.keys).public_key())
+        return False
+
+    return Task(name="audit.heads", every=60.0, work=work)
 
 
 def clearing(ground: Ground) -> Task:
@@ -72,4 +99,4 @@ def indexing(ground: Ground) -> Task:
     return Task(name="index.walking", every=1.0, work=work)
 
 
-TASKS = (filing, clearing, exporting, following, delivering, indexing)
+TASKS = (filing, chaining, copying, clearing, exporting, following, delivering, indexing)
