@@ -111,7 +111,7 @@ def test_a_removed_row_is_named_by_the_one_before_it(run: Any, ground: Ground, s
 
 @pytest.mark.parametrize("place", [0, 3, 5, -2])
 def test_a_row_put_in_is_named(run: Any, ground: Ground, sealed: list[int], place: int) -> None:
-    names = ", ".join(c for c in sealing.COLUMNS.replace("tx::text::bigint AS tx", "tx").split(", ") if c != "seq")
+    names = f"tx, at, {sealing.CONTENTS}"
     put_in = f"INSERT INTO audit ({names}) SELECT {names} FROM audit WHERE seq = {sealed[place]}"
     found = tampered(run, ground, put_in).first_break
     assert found is not None
@@ -150,7 +150,7 @@ def test_nobody_without_the_key_seals_anew(run: Any, ground: Ground, sealed: lis
             block = sealing.Block(**row)
             rows = await connection.fetch(
                 f"SELECT {sealing.COLUMNS} FROM audit WHERE (tx, seq) > ($1::text::xid8, $2) AND (tx, seq) <= ($3::text::xid8, $4) "
-                "ORDER BY tx, seq", str(before.tx), before.seq, str(block.tx), block.seq,
+                "ORDER BY audit.tx, seq", str(before.tx), before.seq, str(block.tx), block.seq,
             )  # fmt: skip
             marks = b"".join(map(sealing.mark, rows))
             hash_ = sealing.chained(before.hash, replace(block, marks=marks))
@@ -214,3 +214,10 @@ def test_the_command_proves_the_audit_and_fails_when_a_row_was_changed(
     run(ground.database.execute(f"UPDATE audit SET display = left(display, -1) WHERE seq = {sealed[7]}"))
     assert broken.returncode == 1
     assert f"Row {sealed[7]:,} was changed" in broken.stdout
+
+
+def test_a_mark_holds_every_column_of_the_audit(run: Any, ground: Ground) -> None:
+    columns = run(ground.database.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'audit'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+    ))  # fmt: skip
+    assert ["seq", "tx", "at", *sealing.CONTENTS.split(", ")] == [c["attname"] for c in columns]

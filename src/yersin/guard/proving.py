@@ -17,7 +17,7 @@ from .sealing import BLOCKS, COLUMNS, MARK, START, Block, Head, chained, mark, s
 #: rows and blocks that are looked at in one go
 _ROWS, _BLOCKS = 50_000, 2000
 _RANGE = f"""SELECT {COLUMNS} FROM audit WHERE tx >= $1::text::xid8 AND (tx, seq) > ($1::text::xid8, $2)
-AND (tx, seq) <= ($3::text::xid8, $4) ORDER BY tx, seq"""
+AND (tx, seq) <= ($3::text::xid8, $4) ORDER BY audit.tx, seq"""
 #: rows behind the chain that wait longer than this are a sign that sealing stands still, or that blocks were cut off
 _PATIENCE = "1 hour"
 _WAITING = f"""SELECT count(*) AS rows, min(seq) FILTER (WHERE at < clock_timestamp() - interval '{_PATIENCE}') AS late

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ NOTHING = bytes(32)
 _CONTEXT = b"yersin audit block"
 _PUBLIC_KEY = "public-key.pem"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 DDL = """
 CREATE TABLE audit_seal (
@@ -41,13 +42,15 @@ COMMENT ON TABLE audit_seal IS 'Blocks of the chain that seals the audit: rows a
 """
 STEPS = (Step(number=100, name="guard_audit_seals", sql=DDL),)
 
-#: what a mark is made of: every column
-COLUMNS = (
-    "seq, tx::text::bigint AS tx, at, interaction, outcome, account, practitioner, organization, patient, role, display, "
-    "purpose, address, request, type, entity, ver, patients, query"
+#: columns of the audit beside the number, transaction and moment of a row
+CONTENTS = (
+    "interaction, outcome, account, practitioner, organization, patient, role, display, purpose, address, request, type, entity, "
+    "ver, patients, query"
 )
+#: what a mark is made of: every column, most as one text, which is the same under every setting and quickly handed over
+COLUMNS = f"seq, tx::text::bigint AS tx, at, ROW({CONTENTS})::text AS contents"
 _NEW = f"""SELECT {COLUMNS} FROM audit WHERE tx >= $1::text::xid8 AND (tx, seq) > ($1::text::xid8, $2)
-AND tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY tx, seq LIMIT $3"""
+AND tx < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY audit.tx, seq LIMIT $3"""
 BLOCKS = "SELECT number, tx::text::bigint AS tx, seq, at, marks, hash, signature FROM audit_seal"
 
 
@@ -85,18 +88,20 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     signature: str
 
 
-def mark(row: Sequence[Any]) -> bytes:
-    """Mark of a row of the audit, whose `COLUMNS` are given in their order."""
-    return hashlib.sha256(msgspec.json.encode(tuple(row))).digest()[:MARK]
+def mark(row: Mapping[str, Any]) -> bytes:
+    """Mark of a row of the audit with its `COLUMNS`."""
+    text = f"{row['seq']} {row['tx']} {_microseconds(row['at'])} {row['contents']}"
+    return hashlib.sha256(text.encode()).digest()[:MARK]
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def chained(before: bytes, block: Block) -> bytes:
     """Hash of a block on the hash of the one before it: everything in it but hash and signature."""
-    sealed = (block.at - _EPOCH) // timedelta(microseconds=1)
-    numbers = b"".join(
-        value.to_bytes(8, "big") for value in (block.number, block.tx, block.seq, sealed, len(block.marks))
-    )
-    return hashlib.sha256(before + numbers + block.marks).digest()
+    values = (block.number, block.tx, block.seq, _microseconds(block.at), len(block.marks))
+    return hashlib.sha256(before + b"".join(n.to_bytes(8, "big") for n in values) + block.marks).digest()
 
 
 def private_key(keys: Keys) -> Ed25519PrivateKey:
